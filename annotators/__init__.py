@@ -1,0 +1,1 @@
+"""Annotators: truth -> crowd (simulate), with every simulated annotator fully known."""

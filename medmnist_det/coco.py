@@ -1,0 +1,332 @@
+"""COCO files: truth, crowd labels with a rater per annotation, and fused labels with scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from jaxtyping import Float, Int
+
+from medmnist_det.boxes import areas, xywh_to_xyxy, xyxy_to_xywh
+from medmnist_det.errors import InputError
+from medmnist_det.files import read_json, write_atomically
+from medmnist_det.labels import Classes, Images, Labels, LabelSet
+
+#: Names under which files say who drew an annotation, in the order in which they are looked for.
+RATER_KEYS = ("rater_id", "rater", "rad_id", "annotator")
+
+# Entries that are Python objects at the same time while a file is written: keeps memory flat.
+_CHUNK = 4096
+
+
+def write_coco(path: Path, labels: LabelSet) -> None:
+    """Write a label set as one COCO file, atomically.
+
+    Ids of annotations are row numbers + 1. Every box carries its rectangle as ``segmentation`` for
+    tools that insist on one. Crowd labels get ``rater_id`` per annotation and ``rater_list`` per
+    image. The file depends on nothing but the labels. Raises InputError when the disk refuses.
+    """
+    write_atomically(path, _coco_chunks(labels))
+
+
+def _coco_chunks(table: LabelSet) -> Iterator[bytes]:
+    categories = [
+        {"id": key, "name": name}
+        for key, name in zip(table.classes.ids, table.classes.names, strict=True)
+    ]
+    yield b'{"categories":' + orjson.dumps(categories)
+    yield b',\n"images":[\n'
+    yield from _rows(len(table.images), _image_writer(table))
+    yield b'],\n"annotations":[\n'
+    yield from _rows(len(table.labels), _annotation_writer(table))
+    yield b"]}\n"
+
+
+def _rows(count: int, entries: Callable[[slice], list[dict[str, Any]]]) -> Iterator[bytes]:
+    """Yield JSON objects, one a line, without ever holding more than a chunk of them."""
+    for start in range(0, count, _CHUNK):
+        chunk = orjson.dumps(entries(slice(start, start + _CHUNK)))
+        lines = chunk[1:-1].replace(b'},{"id"', b'},\n{"id"')
+        yield lines + (b",\n" if start + _CHUNK < count else b"\n")
+
+
+def _image_writer(table: LabelSet) -> Callable[[slice], list[dict[str, Any]]]:
+    images, labels = table.images, table.labels
+    raters, looked = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    if labels.assigned is not None:
+        looked, raters = labels.assigned.T
+    starts = np.searchsorted(looked, np.arange(len(images) + 1))
+
+    def entries(part: slice) -> list[dict[str, Any]]:
+        rows = [
+            {"id": key, "file_name": name, "width": width, "height": height}
+            for key, name, width, height in zip(
+                images.ids[part],
+                images.names[part],
+                images.width[part].tolist(),
+                images.height[part].tolist(),
+                strict=True,
+            )
+        ]
+        if labels.assigned is not None and table.raters is not None:
+            for offset, row in enumerate(rows, part.start):
+                seen_by = raters[starts[offset] : starts[offset + 1]].tolist()
+                row["rater_list"] = [table.raters[k] for k in seen_by]
+        return rows
+
+    return entries
+
+
+def _annotation_writer(table: LabelSet) -> Callable[[slice], list[dict[str, Any]]]:
+    labels = table.labels
+    corners = labels.box[:, [0, 1, 2, 1, 2, 3, 0, 3]]
+    bbox = xyxy_to_xywh(labels.box)
+    area = areas(labels.box) if labels.area is None else labels.area
+    crowd = np.zeros(len(labels), dtype=np.int64) if labels.iscrowd is None else labels.iscrowd
+    category = np.asarray(table.classes.ids, dtype=np.int64)[labels.label]
+
+    def entries(part: slice) -> list[dict[str, Any]]:
+        rows = [
+            {
+                "id": key,
+                "image_id": table.images.ids[image],
+                "category_id": name,
+                "bbox": box,
+                "area": size,
+                "iscrowd": many,
+                "segmentation": [outline],
+            }
+            for key, image, name, box, size, many, outline in zip(
+                range(part.start + 1, len(labels) + 1),
+                labels.image[part].tolist(),
+                category[part].tolist(),
+                bbox[part].tolist(),
+                area[part].tolist(),
+                crowd[part].astype(np.int64).tolist(),
+                corners[part].tolist(),
+                strict=False,
+            )
+        ]
+        if labels.rater is not None and table.raters is not None:
+            for row, rater in zip(rows, labels.rater[part].tolist(), strict=True):
+                row["rater_id"] = table.raters[rater]
+        if labels.score is not None:
+            for row, score in zip(rows, labels.score[part].tolist(), strict=True):
+                row["score"] = score
+        return rows
+
+    return entries
+
+
+def read_coco(path: Path, *, zero_area: bool = False) -> LabelSet:
+    """Return the label set of a COCO file (plain or gzipped): truth, crowd or fused labels.
+
+    Boxes of one image keep the order of the file. Raters are read where every annotation names one
+    under a key of :data:`RATER_KEYS`, and who looked at which image where every image has a
+    ``rater_list``. ``zero_area`` accepts boxes without an area. Raises InputError that names the
+    file, the entry and the remedy for anything that a COCO file cannot be.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path}: holds a JSON {type(content).__name__}, not a COCO file; {_SHAPE}"
+        )
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(content.get(key), list):
+            raise InputError(f"{path}: has no list '{key}'; {_SHAPE}")
+    images = _read_images(path, content["images"])
+    classes = _read_classes(path, content["categories"])
+    entries = _Entries(path, "annotation", content["annotations"])
+    box = entries.boxes("bbox", zero_area=zero_area)
+    image = entries.lookup("image_id", images.ids, "images")
+    label = entries.lookup("category_id", classes.ids, "categories")
+    raters, rater, assigned = _read_raters(path, entries, content["images"])
+    labels = Labels.unsorted(
+        images=len(images),
+        image=image,
+        box=box,
+        label=label,
+        rater=rater,
+        score=entries.numbers("score") if entries.have("score") else None,
+        area=entries.numbers("area") if entries.have("area") else None,
+        iscrowd=entries.numbers("iscrowd") != 0 if entries.have("iscrowd") else None,
+        assigned=assigned,
+    )
+    return LabelSet(images=images, classes=classes, labels=_forget_defaults(labels), raters=raters)
+
+
+_SHAPE = "a COCO file is an object with the lists images, annotations and categories"
+
+
+def _forget_defaults(labels: Labels) -> Labels:
+    """Drop columns that say nothing: areas that are the boxes' own, and no crowd region at all."""
+    columns = {name: getattr(labels, name) for name in ("rater", "score", "area", "iscrowd")}
+    if labels.area is not None and np.array_equal(labels.area, areas(labels.box)):
+        columns["area"] = None
+    if labels.iscrowd is not None and not labels.iscrowd.any():
+        columns["iscrowd"] = None
+    return Labels(
+        images=labels.images,
+        image=labels.image,
+        box=labels.box,
+        label=labels.label,
+        assigned=labels.assigned,
+        **columns,
+    )
+
+
+def _read_images(path: Path, rows: list[Any]) -> Images:
+    entries = _Entries(path, "image", rows)
+    ids = entries.unique("id")
+    names = tuple(str(row.get("file_name", key)) for row, key in zip(rows, ids, strict=True))
+    size = {key: entries.numbers(key) for key in ("width", "height")}
+    for key, values in size.items():
+        entries.refuse(
+            ~(values >= 1) | (values != np.floor(values)),
+            lambda k, key=key: f"{key} is {rows[k][key]!r}; sizes are whole pixels, 1 or more",
+        )
+    return Images(
+        ids=ids,
+        names=names,
+        width=size["width"].astype(np.int64),
+        height=size["height"].astype(np.int64),
+    )
+
+
+def _read_classes(path: Path, rows: list[Any]) -> Classes:
+    entries = _Entries(path, "category", rows)
+    ids = entries.unique("id")
+    for k, key in enumerate(ids):
+        if not isinstance(key, int):
+            raise InputError(f"{path}, category {k}: id is {key!r}; category ids are whole numbers")
+    names = tuple(str(row.get("name", key)) for row, key in zip(rows, ids, strict=True))
+    return Classes(ids=ids, names=names)  # type: ignore[arg-type]
+
+
+_Raters = tuple[
+    tuple[int | str, ...] | None, Int[np.ndarray, " n"] | None, Int[np.ndarray, "m 2"] | None
+]
+
+
+def _read_raters(path: Path, entries: _Entries, images: list[dict[str, Any]]) -> _Raters:
+    key = next((key for key in RATER_KEYS if entries.rows and entries.have(key)), None)
+    lists = [row["rater_list"] for row in images if isinstance(row.get("rater_list"), list)]
+    listed = bool(images) and len(lists) == len(images)
+    if key is None and not (listed and not entries.rows):
+        return None, None, None
+    drawn = [row[key] for row in entries.rows] if key is not None else []
+    names = set(drawn).union(*lists)
+    raters = tuple(sorted(names, key=lambda name: (isinstance(name, str), name)))
+    number = {name: k for k, name in enumerate(raters)}
+    rater = np.array([number[name] for name in drawn], dtype=np.int64)
+    if not listed:
+        return raters, rater, None
+    pairs = sorted({(i, number[name]) for i, seen_by in enumerate(lists) for name in seen_by})
+    seen = set(pairs)
+    row_of = {row["id"]: i for i, row in enumerate(images)}
+    for k, entry in enumerate(entries.rows):
+        if (row_of[entry["image_id"]], rater[k]) not in seen:
+            raise InputError(
+                f"{path}, annotation {k}: rater {entry[key]!r} is not in the rater_list of image "
+                f"{entry['image_id']!r}; add the rater there"
+            )
+    return raters, rater, np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+class _Entries:
+    """One list of a file, read column by column; every complaint names the file and the entry."""
+
+    def __init__(self, path: Path, kind: str, rows: list[Any]) -> None:
+        self.path, self.kind, self.rows = path, kind, rows
+        for k, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise InputError(f"{path}, {kind} {k}: is {row!r}; it must be an object")
+
+    def have(self, key: str) -> bool:
+        """Say whether the column is there; one that only some entries have is refused."""
+        count = sum(key in row for row in self.rows)
+        if 0 < count < len(self.rows):
+            self.column(key)
+        return count > 0
+
+    def column(self, key: str) -> list[Any]:
+        try:
+            return [row[key] for row in self.rows]
+        except KeyError:
+            k = next(k for k, row in enumerate(self.rows) if key not in row)
+            raise InputError(f"{self.path}, {self.kind} {k}: has no '{key}'; add it") from None
+
+    def unique(self, key: str) -> tuple[Any, ...]:
+        values, seen = self.column(key), set()
+        for k, value in enumerate(values):
+            if not isinstance(value, int | str):
+                raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; give a number")
+            if value in seen:
+                raise InputError(
+                    f"{self.path}, {self.kind} {k}: {key} {value!r} is there twice; make it unique"
+                )
+            seen.add(value)
+        return tuple(values)
+
+    def numbers(self, key: str) -> Float[np.ndarray, " n"]:
+        values = self.column(key)
+        for k, value in enumerate(values):
+            if not isinstance(value, int | float):
+                raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; give a number")
+        numbers = np.array(values, dtype=np.float64)
+        self.refuse(~np.isfinite(numbers), lambda k: f"{key} is {values[k]}; give a finite number")
+        return numbers
+
+    def boxes(self, key: str, *, zero_area: bool) -> Float[np.ndarray, "n 4"]:
+        values = self.column(key)
+        for k, value in enumerate(values):
+            if not (
+                isinstance(value, list)
+                and len(value) == 4
+                and all(isinstance(number, int | float) for number in value)
+            ):
+                raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; {_BOX}")
+        boxes = np.array(values, dtype=np.float64).reshape(-1, 4)
+        self.refuse(
+            np.any(~np.isfinite(boxes), axis=1),
+            lambda k: f"{key} {values[k]} is not finite; {_BOX}",
+        )
+        for column, side in ((2, "width"), (3, "height")):
+            self.refuse(
+                boxes[:, column] < 0,
+                lambda k, c=column, s=side: f"{key} has a negative {s} ({values[k][c]}); {_BOX}",
+            )
+        if not zero_area:
+            self.refuse(
+                (boxes[:, 2:] <= 0).any(axis=1),
+                lambda k: f"{key} {values[k]} has no area; remove it or give it a size",
+            )
+        return xywh_to_xyxy(boxes)
+
+    def lookup(self, key: str, known: Sequence[int | str], table: str) -> Int[np.ndarray, " n"]:
+        number = {name: k for k, name in enumerate(known)}
+        values = self.column(key)
+        try:
+            return np.array([number[value] for value in values], dtype=np.int64)
+        except (KeyError, TypeError):
+            bad = [
+                k
+                for k, value in enumerate(values)
+                if not isinstance(value, int | str) or value not in number
+            ]
+            raise InputError(
+                f"{self.path}, {self.kind} {bad[0]}: {key} {values[bad[0]]!r} is not in {table} "
+                f"({len(bad)} such entries); add it there or remove them"
+            ) from None
+
+    def refuse(self, bad: np.ndarray, complaint: Callable[[int], str]) -> None:
+        """Raise about the first bad entry, if there is one."""
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise InputError(f"{self.path}, {self.kind} {k}: {complaint(k)}")
+
+
+_BOX = "boxes are [x, y, width, height] in pixels"

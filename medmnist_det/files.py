@@ -1,0 +1,95 @@
+"""Reading and writing files: nothing is ever half-written, every failure names its file."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from medmnist_det.errors import InputError
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space there or choose another folder, then run the same command again",
+    errno.EDQUOT: "free some space there or choose another folder, then run the same command again",
+    errno.EACCES: "choose a place that you may use, or change its permissions",
+    errno.EPERM: "choose a place that you may use, or change its permissions",
+    errno.EROFS: "choose a place that can be written",
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "a part of the path is a file, not a folder: choose another path",
+    errno.EEXIST: "a file is in the way: choose another path",
+    errno.EISDIR: "that is a folder: name a file",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses inside the block into an InputError about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "check the path and the disk")
+        reason = error.strerror or error
+        raise InputError(f"{path}: {reason}; {remedy}") from error
+
+
+def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write the chunks to ``path`` so that a reader sees the old file or the whole new one.
+
+    Raises InputError when the disk or the folder refuses; nothing is left behind then.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    with naming(path):
+        try:
+            with temporary.open("wb") as file:
+                file.writelines(chunks)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents; one that exists is fine. Raises InputError."""
+    with naming(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a plain or gzipped file. Raises InputError."""
+    with naming(path):
+        content = path.read_bytes()
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path}: the gzip stream is corrupt or cut short ({error}); fetch or make it again"
+        ) from error
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a plain or gzipped JSON file, bare NaN and Infinity included.
+
+    Python's own writer puts those into files although JSON has no such words; letting them
+    through here lets the reader of the file say which entry holds one. Raises InputError.
+    """
+    content = read_bytes(path)
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path}: not a whole JSON file ({error}); make it again or name the right file"
+        ) from error

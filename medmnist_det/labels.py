@@ -1,0 +1,221 @@
+"""The noun that flows: one columnar, frozen, validated table of boxes, and what it refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+
+class Error(IntEnum):
+    """What an annotator got wrong about one box that it drew."""
+
+    NONE = 0  #: a true object, under its own class
+    CLASS = 1  #: a true object, under another class
+    SPURIOUS = 2  #: nothing is there
+
+
+_COLUMNS = {
+    "image": np.int64,
+    "box": np.float64,
+    "label": np.int64,
+    "rater": np.int64,
+    "score": np.float64,
+    "area": np.float64,
+    "iscrowd": np.bool_,
+    "true_object": np.int64,
+    "error": np.int64,
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labels:
+    """All boxes of one split, in columns of equal length n, sorted by image.
+
+    ``images`` is the number of images in the split; an image without a box is a fact, not a gap.
+    Optional columns are None where the fact is not known, never filled with -1 or 0. Columns are
+    read-only. Raises ValueError for columns that do not fit together.
+    """
+
+    images: int
+    #: Row of the image in the split's image table, non-decreasing.
+    image: Int[np.ndarray, " n"]
+    #: ``x_min, y_min, x_max, y_max`` in pixels, maxima exclusive.
+    box: Float[np.ndarray, "n 4"]
+    #: Class index, 0..L-1.
+    label: Int[np.ndarray, " n"]
+    #: Row in the list of raters, for crowd labels.
+    rater: Int[np.ndarray, " n"] | None = None
+    #: Confidence; None for boxes that somebody drew.
+    score: Float[np.ndarray, " n"] | None = None
+    #: COCO's object area in square pixels where it is not the box's own (a mask's).
+    area: Float[np.ndarray, " n"] | None = None
+    #: COCO's flag for a region that stands for many objects; None: no box is one.
+    iscrowd: Bool[np.ndarray, " n"] | None = None
+    #: Row of the true object that the annotator saw; one past the last true object where nothing
+    #: was there (``error`` SPURIOUS), so that using it as an index by mistake fails loudly.
+    true_object: Int[np.ndarray, " n"] | None = None
+    #: An :class:`Error` per box.
+    error: Int[np.ndarray, " n"] | None = None
+    #: (image, rater) pairs in ascending order: who looked at which image. None: not known.
+    assigned: Int[np.ndarray, "m 2"] | None = None
+
+    def __post_init__(self) -> None:
+        for name, dtype in _COLUMNS.items():
+            column = getattr(self, name)
+            if column is None:
+                continue
+            column = np.asarray(column, dtype=dtype).view()
+            shape = (len(self.image), 4) if name == "box" else (len(self.image),)
+            if column.shape != shape:
+                raise ValueError(f"column {name} has shape {column.shape}, not {shape}")
+            column.setflags(write=False)
+            object.__setattr__(self, name, column)
+        if self.assigned is not None:
+            assigned = np.asarray(self.assigned, dtype=np.int64).reshape(-1, 2).view()
+            assigned.setflags(write=False)
+            object.__setattr__(self, "assigned", assigned)
+        self._check_values()
+
+    def _check_values(self) -> None:
+        if len(self) == 0:
+            return
+        if self.image[0] < 0 or self.image[-1] >= self.images or np.any(np.diff(self.image) < 0):
+            raise ValueError(f"column image is not sorted within 0..{self.images - 1}")
+        if not np.isfinite(self.box).all():
+            raise ValueError("a box is not finite")
+        if np.any(self.box[:, 2:] < self.box[:, :2]):
+            raise ValueError("a box has a negative width or height")
+        if self.label.min() < 0:
+            raise ValueError("a class index is negative")
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def __eq__(self, other: object) -> bool:
+        """Two tables are equal when they know the same columns and every value is the same."""
+        if not isinstance(other, Labels):
+            return NotImplemented
+        return self.images == other.images and all(
+            (a is None) == (b is None) and (a is None or b is None or np.array_equal(a, b))
+            for a, b in (
+                (getattr(self, name), getattr(other, name)) for name in (*_COLUMNS, "assigned")
+            )
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def empty(cls, images: int) -> Self:
+        """Return a table without a box over that many images."""
+        return cls(images=images, image=np.zeros(0), box=np.zeros((0, 4)), label=np.zeros(0))
+
+    @classmethod
+    def unsorted(cls, *, images: int, image: np.ndarray, **columns: np.ndarray | None) -> Self:
+        """Return a table from rows in any order; rows of one image keep their order."""
+        assigned = columns.pop("assigned", None)
+        order = np.argsort(image, kind="stable")
+        rows = {name: None if col is None else col[order] for name, col in columns.items()}
+        return cls(images=images, image=image[order], assigned=assigned, **rows)  # type: ignore[arg-type]
+
+    @property
+    def starts(self) -> Int[np.ndarray, " images+1"]:
+        """Rows of image i are ``starts[i]:starts[i + 1]``."""
+        return np.searchsorted(self.image, np.arange(self.images + 1))
+
+    @property
+    def confidence(self) -> Float[np.ndarray, " n"]:
+        """The score of every box; 1 for boxes that somebody drew."""
+        return np.ones(len(self)) if self.score is None else self.score
+
+    def select(self, rows: np.ndarray) -> Self:
+        """Return the table of the chosen rows (a mask, or ascending row numbers)."""
+        kept = {
+            name: column[rows] for name in _COLUMNS if (column := getattr(self, name)) is not None
+        }
+        return replace(self, **kept)
+
+    def of_rater(self, rater: int) -> Self:
+        """Return what one rater drew, and which images that rater looked at."""
+        if self.rater is None:
+            raise ValueError("these labels do not say who drew them")
+        assigned = None if self.assigned is None else self.assigned[self.assigned[:, 1] == rater]
+        return replace(self.select(self.rater == rater), assigned=assigned)
+
+
+def stack(parts: Sequence[Labels]) -> Labels:
+    """Return one table over the images of all parts, one part's images after the other's.
+
+    ``true_object`` is not renumbered: parts carry rows of the whole split's truth. Raises
+    ValueError for parts that do not know the same columns, or for no part at all.
+    """
+    if not parts:
+        raise ValueError("nothing to stack")
+    first_image = np.cumsum([0, *(part.images for part in parts)])
+    columns: dict[str, np.ndarray | None] = {}
+    for name in (*_COLUMNS, "assigned"):
+        values = [getattr(part, name) for part in parts]
+        if len({value is None for value in values}) > 1:
+            raise ValueError(f"only some parts know the column {name}")
+        columns[name] = None if values[0] is None else np.concatenate(values)
+    columns["image"] = np.concatenate(
+        [part.image + first for part, first in zip(parts, first_image, strict=False)]
+    )
+    if columns["assigned"] is not None:
+        shift = np.repeat(first_image[:-1], [len(part.assigned) for part in parts])  # type: ignore[arg-type]
+        columns["assigned"] = columns["assigned"] + np.stack([shift, np.zeros_like(shift)], axis=1)
+    return Labels(images=int(first_image[-1]), **columns)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Images:
+    """The image table of a split: row i is image i. Sizes are in pixels."""
+
+    ids: tuple[int | str, ...]
+    names: tuple[str, ...]
+    width: Int[np.ndarray, " images"]
+    height: Int[np.ndarray, " images"]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Images):
+            return NotImplemented
+        return (
+            self.ids == other.ids
+            and self.names == other.names
+            and np.array_equal(self.width, other.width)
+            and np.array_equal(self.height, other.height)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classes:
+    """The category table: class index k has COCO id ``ids[k]`` and is called ``names[k]``."""
+
+    ids: tuple[int, ...]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSet:
+    """Labels with the tables that their columns point into.
+
+    ``raters`` are the names that a file gives its annotators (row k is rater k); None for labels
+    without annotators: truth, fused labels, predictions.
+    """
+
+    images: Images
+    classes: Classes
+    labels: Labels
+    raters: tuple[int | str, ...] | None = None
