@@ -291,7 +291,7 @@ class _Entries:
                 raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; {_BOX}")
         boxes = np.array(values, dtype=np.float64).reshape(-1, 4)
         self.refuse(
-            np.any(~np.isfinite(boxes), axis=1),
+            ~np.isfinite(boxes.sum(axis=1)),
             lambda k: f"{key} {values[k]} is not finite; {_BOX}",
         )
         for column, side in ((2, "width"), (3, "height")):
@@ -301,7 +301,7 @@ class _Entries:
             )
         if not zero_area:
             self.refuse(
-                (boxes[:, 2:] <= 0).any(axis=1),
+                np.minimum(boxes[:, 2], boxes[:, 3]) <= 0,
                 lambda k: f"{key} {values[k]} has no area; remove it or give it a size",
             )
         return xywh_to_xyxy(boxes)
