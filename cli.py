@@ -5,6 +5,8 @@ Commands import what they need inside their bodies, so that ``--help`` answers a
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
@@ -15,7 +17,7 @@ from medmnist_det.errors import InputError
 class _Group(TyperGroup):
     """Shows what the user can mend as one sentence and exits with code 2."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except InputError as error:
