@@ -207,7 +207,7 @@ class SimulatedCrowd:
         return simulate(truth, images, self.annotators, self.seed, split)
 
     def describe(self, truth: Mapping[str, Labels], crowd: Mapping[str, Labels]) -> dict[str, Any]:
-        """Return the simulator's truth: matrices, box noise, and the rates that came out by split."""
+        """Return the simulator's truth: matrices, box noise, and the rates that came out."""
         raters = len(self.annotators)
         came_out = {split: realised(truth[split], crowd[split], raters) for split in crowd}
         return {

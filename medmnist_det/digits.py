@@ -82,8 +82,8 @@ def load_digits(source: Source = "auto", root: Path | None = None) -> Digits:
     except _UnreachableError as error:
         if source == "mnist":
             raise InputError(
-                f"MNIST could not be fetched ({error}): give its folder with --digits-root, or take "
-                "--digits optdigits"
+                f"MNIST could not be fetched ({error}): give its folder with --digits-root, or "
+                "take --digits optdigits"
             ) from error
         return _read_optdigits(
             f"scikit-learn's optdigits, as MNIST is not cached and could not be fetched ({error})"
