@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def _coco_chunks(table: LabelSet) -> Iterator[bytes]:
         for key, name in zip(table.classes.ids, table.classes.names, strict=True)
     ]
     yield b'{"categories":' + orjson.dumps(categories)
+    if table.raters is not None:
+        yield b',\n"raters":' + orjson.dumps(table.raters)
     yield b',\n"images":[\n'
     yield from _rows(len(table.images), _image_writer(table))
     yield b'],\n"annotations":[\n'
@@ -142,7 +145,7 @@ def read_coco(path: Path, *, zero_area: bool = False) -> LabelSet:
     box = entries.boxes("bbox", zero_area=zero_area)
     image = entries.lookup("image_id", images.ids, "images")
     label = entries.lookup("category_id", classes.ids, "categories")
-    raters, rater, assigned = _read_raters(path, entries, content["images"])
+    raters, rater, assigned = _read_raters(path, entries, content)
     labels = Labels.unsorted(
         images=len(images),
         image=image,
@@ -210,18 +213,25 @@ _Raters = tuple[
 ]
 
 
-def _read_raters(path: Path, entries: _Entries, images: list[dict[str, Any]]) -> _Raters:
+def _read_raters(path: Path, entries: _Entries, content: dict[str, Any]) -> _Raters:
+    images = content["images"]
+    listed = content.get("raters")  # ours: also names raters who never looked at an image
+    known = listed if isinstance(listed, list) else []
     key = next((key for key in RATER_KEYS if entries.rows and entries.have(key)), None)
     lists = [row["rater_list"] for row in images if isinstance(row.get("rater_list"), list)]
-    listed = bool(images) and len(lists) == len(images)
-    if key is None and not (listed and not entries.rows):
-        return None, None, None
+    looked = bool(images) and len(lists) == len(images)
     drawn = [row[key] for row in entries.rows] if key is not None else []
-    names = set(drawn).union(*lists)
+    for k, name in enumerate(chain(drawn, *lists, known)):
+        if not isinstance(name, int | str):
+            where = f"annotation {k}" if k < len(drawn) else "rater_list"
+            raise InputError(f"{path}, {where}: rater {name!r} is no name; give a number or a text")
+    names = set(known).union(drawn, *lists)
+    if not names or (entries.rows and key is None):
+        return None, None, None
     raters = tuple(sorted(names, key=lambda name: (isinstance(name, str), name)))
     number = {name: k for k, name in enumerate(raters)}
     rater = np.array([number[name] for name in drawn], dtype=np.int64)
-    if not listed:
+    if not looked:
         return raters, rater, None
     pairs = sorted({(i, number[name]) for i, seen_by in enumerate(lists) for name in seen_by})
     seen = set(pairs)
@@ -229,7 +239,7 @@ def _read_raters(path: Path, entries: _Entries, images: list[dict[str, Any]]) ->
     for k, entry in enumerate(entries.rows):
         if (row_of[entry["image_id"]], rater[k]) not in seen:
             raise InputError(
-                f"{path}, annotation {k}: rater {entry[key]!r} is not in the rater_list of image "
+                f"{path}, annotation {k}: rater {drawn[k]!r} is not in the rater_list of image "
                 f"{entry['image_id']!r}; add the rater there"
             )
     return raters, rater, np.array(pairs, dtype=np.int64).reshape(-1, 2)
