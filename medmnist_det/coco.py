@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -85,36 +85,34 @@ def _annotation_writer(table: LabelSet) -> Callable[[slice], Iterator[bytes]]:
     labels = table.labels
     image_ids, class_ids = _encoded(table.images.ids), _encoded(table.classes.ids)
     raters = _encoded(table.raters or ())
-    corners = labels.box[:, [0, 1, 2, 1, 2, 3, 0, 3]]
-    bbox = xyxy_to_xywh(labels.box)
-    area = areas(labels.box) if labels.area is None else labels.area
-    crowd = np.zeros(len(labels), dtype=np.bool_) if labels.iscrowd is None else labels.iscrowd
     template = b'{"id":%d,"image_id":%b,"category_id":%b,"bbox":[%b],"area":%b,"iscrowd":%d'
     template += b',"segmentation":[[%b]]'
     template += b',"rater_id":%b' if labels.rater is not None else b""
     template += b',"score":%b}' if labels.score is not None else b"}"
 
     def lines(part: slice) -> Iterator[bytes]:
+        box = labels.box[part]
+        area = areas(box) if labels.area is None else labels.area[part]
         columns: list[Iterable[Any]] = [
             range(part.start + 1, part.stop + 1),
             map(image_ids.__getitem__, labels.image[part].tolist()),
             map(class_ids.__getitem__, labels.label[part].tolist()),
-            _encoded_floats(bbox[part]),
-            _encoded_floats(area[part, None]),
-            crowd[part].tolist(),
-            _encoded_floats(corners[part]),
+            _encoded_floats(xyxy_to_xywh(box)),
+            _encoded_floats(area[:, None]),
+            repeat(0) if labels.iscrowd is None else labels.iscrowd[part].tolist(),
+            _encoded_floats(box[:, [0, 1, 2, 1, 2, 3, 0, 3]]),
         ]
         if labels.rater is not None:
             columns.append(map(raters.__getitem__, labels.rater[part].tolist()))
         if labels.score is not None:
             columns.append(_encoded_floats(labels.score[part, None]))
-        return (template % row for row in zip(*columns, strict=True))
+        return (template % row for row in zip(*columns, strict=False))
 
     return lines
 
 
 def _encoded(values: Iterable[int | str]) -> list[bytes]:
-    return [orjson.dumps(value) for value in values]
+    return [b"%d" % value if type(value) is int else orjson.dumps(value) for value in values]
 
 
 def _encoded_floats(rows: Float[np.ndarray, "n k"]) -> list[bytes]:

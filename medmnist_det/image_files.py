@@ -123,13 +123,15 @@ def _write_block(job: Job, task: _Task) -> _Block:
     is_empty = np.diff(scenes.labels.starts) == 0
     digests = []
     folder = job.folder / split
+    prefix = f"{folder}{os.sep}"  # pathlib would take a tenth of the time that a file takes
     with naming(folder):
         for row in range(count):
             file, digest = _black(job.scenes.canvas)
             if not is_empty[row]:
                 pixels = scenes.pixels(row)
                 file, digest = encode_png(pixels), image_digest(pixels)
-            (folder / file_name(block * BLOCK + row)).write_bytes(file)
+            with open(prefix + file_name(block * BLOCK + row), "wb") as target:  # noqa: PTH123
+                target.write(file)
             digests.append(digest)
     return scenes.labels, b"".join(digests)
 

@@ -150,19 +150,18 @@ def test_a_file_in_the_way_is_refused(make_small, tmp_path):
 
 
 def test_a_full_disk_is_said_and_the_next_run_goes_on(small, make_small, tmp_path, monkeypatch):
-    written = []
-    real = Path.write_bytes
+    opened = []
 
-    def filling(self, data):
-        written.append(self)
-        if len(written) > 30:
+    def filling(path, mode):
+        opened.append(path)
+        if len(opened) > 30:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return real(self, data)
+        return Path(path).open(mode)
 
-    monkeypatch.setattr(Path, "write_bytes", filling)
+    monkeypatch.setattr("medmnist_det.image_files.open", filling, raising=False)
     with pytest.raises(InputError, match=r"images/train: No space left on device; free some space"):
         make_small(tmp_path / "set")
-    monkeypatch.setattr(Path, "write_bytes", real)
+    monkeypatch.undo()
     make_small(tmp_path / "set")
     assert bytes_of(tmp_path / "set") == bytes_of(small.path)
 

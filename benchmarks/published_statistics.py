@@ -1,6 +1,6 @@
 """Does the composer make what was published? Distances between our labels and MED-MNIST's.
 
-    python benchmarks/statistics.py ../shared/data
+    python benchmarks/published_statistics.py ../shared/data
 
 Prints the two-sample Kolmogorov-Smirnov distance of box widths, box heights and digits per image,
 and the share of empty images, of 4,000 composed images against the published training labels, with
