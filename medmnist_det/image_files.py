@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -110,7 +112,17 @@ _helpers_job: list[Job] = []
 
 
 def _start_helper(job: Job) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process ends them
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _helpers_job.append(job)  # the digits are sent once a process, not once a block
+
+
+def _end_with_parent() -> None:
+    """Leave when the first process is gone, killed perhaps: the pool would wait for it forever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _help(task: _Task) -> _Block:
