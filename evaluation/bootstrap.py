@@ -19,7 +19,7 @@ _STEP = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A central interval of the bootstrap distribution: percentiles 2.5 and 97.5 by default."""
+    """Where the number would lie on other test sets of this size, at the given level."""
 
     low: float
     high: float
@@ -33,7 +33,7 @@ class Difference:
 
     value: float
     interval: Interval
-    #: Two-sided bootstrap p-value: how often the resampled difference has the other sign.
+    #: Two-sided: twice how often chance alone moves the difference that far from its mean.
     p_value: float
 
     @property
@@ -88,29 +88,48 @@ def _mean(ap: Float[np.ndarray, "b T K"]) -> Float[np.ndarray, " b"]:
     return np.divide(total, count, out=np.full(len(ap), np.nan), where=count > 0)
 
 
-def interval(values: Float[np.ndarray, " B"], level: float = 0.95) -> Interval | None:
-    """Return the central interval of the defined values; None where there are fewer than two."""
+def interval(
+    value: float,
+    values: Float[np.ndarray, " B"],
+    *,
+    level: float = 0.95,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Interval | None:
+    """Return the interval of ``value`` from its resampled ``values``; None with fewer than two.
+
+    The resamples' spread is put around the value itself: AP's envelope makes resamples, which hold
+    some images several times, score higher than the data they come from, so that plain percentiles
+    can miss the very number that they are about. NaN values are left out.
+    """
     values = values[~np.isnan(values)]
     if len(values) < 2:
         return None
     tail = (1 - level) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return Interval(low=float(low), high=float(high), resamples=len(values), level=level)
+    low, high = np.quantile(values - values.mean(), [tail, 1 - tail])
+    return Interval(
+        low=float(np.clip(value - high, *bounds)),
+        high=float(np.clip(value - low, *bounds)),
+        resamples=len(values),
+        level=level,
+    )
 
 
 def difference(
-    first: float | None,
-    second: float | None,
-    first_values: Float[np.ndarray, " B"],
-    second_values: Float[np.ndarray, " B"],
+    first: float | None, second: float | None, deltas: Float[np.ndarray, " B"]
 ) -> Difference | None:
-    """Return second - first with its paired interval; None where either is undefined."""
-    deltas = second_values - first_values
-    spread = interval(deltas)
-    if first is None or second is None or spread is None:
+    """Return second - first with its paired interval; None where either is undefined.
+
+    ``deltas`` are the differences on the same resamples.
+    """
+    if first is None or second is None:
+        return None
+    value = second - first
+    spread = interval(value, deltas, bounds=(-1.0, 1.0))
+    if spread is None:
         return None
     deltas = deltas[~np.isnan(deltas)]
-    # One is added so that a p-value is never 0: the data themselves are one more resample.
-    below, above = ((deltas <= 0).sum() + 1, (deltas >= 0).sum() + 1)
-    p_value = min(1.0, 2 * float(min(below, above)) / (len(deltas) + 1))
-    return Difference(value=second - first, interval=spread, p_value=p_value)
+    chance = deltas - deltas.mean()
+    beyond = min(np.count_nonzero(chance >= value), np.count_nonzero(chance <= value))
+    # The data themselves are one more resample, so that a p-value is never 0.
+    p_value = min(1.0, 2 * (int(beyond) + 1) / (len(deltas) + 1))
+    return Difference(value=value, interval=spread, p_value=p_value)
