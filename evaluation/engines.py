@@ -70,8 +70,13 @@ def run(
     asked for.
     """
     function = {"hotcoco": _hotcoco, "pycocotools": _pycocotools}[engine]
-    precision, recall = function(problem, np.asarray(thresholds, dtype=np.float64), sizes)
-    return Curves(precision=_undefined(precision), recall=_undefined(recall))
+    # hotcoco 1.3 leaves the first of two equal ranges empty, so each range is asked for once.
+    ranges = list(dict.fromkeys((size.low, size.high) for size in sizes))
+    place = [ranges.index((size.low, size.high)) for size in sizes]
+    precision, recall = function(problem, np.asarray(thresholds, dtype=np.float64), ranges)
+    return Curves(
+        precision=_undefined(precision)[:, :, :, place], recall=_undefined(recall)[:, :, place]
+    )
 
 
 def describe(engine: Engine) -> str:
@@ -84,16 +89,18 @@ def _undefined(values: np.ndarray) -> np.ndarray:
 
 
 _Arrays = tuple[np.ndarray, np.ndarray]
+_Ranges = list[tuple[float, float]]
 
 
-def _configure(evaluator: Any, thresholds: np.ndarray, sizes: tuple[Size, ...]) -> None:
+def _configure(evaluator: Any, thresholds: np.ndarray, ranges: _Ranges) -> None:
     evaluator.params.iouThrs = thresholds
     evaluator.params.maxDets = list(LIMITS)
-    evaluator.params.areaRng = [[size.low, size.high] for size in sizes]
-    evaluator.params.areaRngLbl = [size.name for size in sizes]
+    evaluator.params.areaRng = [list(ends) for ends in ranges]
+    # The first range is all objects, the only one that pycocotools calls by its name.
+    evaluator.params.areaRngLbl = ["all", *map(str, range(1, len(ranges)))]
 
 
-def _hotcoco(problem: Problem, thresholds: np.ndarray, sizes: tuple[Size, ...]) -> _Arrays:
+def _hotcoco(problem: Problem, thresholds: np.ndarray, ranges: _Ranges) -> _Arrays:
     import hotcoco
 
     objects, detections = problem.objects, problem.detections
@@ -112,14 +119,14 @@ def _hotcoco(problem: Problem, thresholds: np.ndarray, sizes: tuple[Size, ...]) 
     rows[:, 5] = detections.score
     rows[:, 6] = detections.label + 1
     evaluator = hotcoco.COCOeval(truth, truth.load_res(rows), "bbox")
-    _configure(evaluator, thresholds, sizes)
+    _configure(evaluator, thresholds, ranges)
     evaluator.evaluate()
     evaluator.accumulate()
     result: Any = evaluator.eval
     return result["precision"], result["recall"]
 
 
-def _pycocotools(problem: Problem, thresholds: np.ndarray, sizes: tuple[Size, ...]) -> _Arrays:
+def _pycocotools(problem: Problem, thresholds: np.ndarray, ranges: _Ranges) -> _Arrays:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -136,7 +143,7 @@ def _pycocotools(problem: Problem, thresholds: np.ndarray, sizes: tuple[Size, ..
     # It reports its progress with bare print calls; our output is for our results.
     with contextlib.redirect_stdout(io.StringIO()):
         evaluator = COCOeval(index(problem.objects), index(problem.detections), "bbox")
-        _configure(evaluator, thresholds, sizes)
+        _configure(evaluator, thresholds, ranges)
         evaluator.evaluate()
         evaluator.accumulate()
     return evaluator.eval["precision"], evaluator.eval["recall"]

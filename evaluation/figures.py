@@ -89,13 +89,16 @@ def write_figures(folder: Path, found: Assessment) -> list[Path]:
     return written
 
 
-def as_svg(draw: Callable[[], Figure]) -> str:
-    """Return a figure as an SVG element for a page."""
+def as_svg(draw: Callable[[], Figure]) -> tuple[str, str]:
+    """Return a figure's title and the figure without it, as an SVG element for a page."""
     with _drawing():
-        buffer = io.StringIO()
-        draw().savefig(buffer, format="svg", metadata={"Date": None})
+        figure, buffer = draw(), io.StringIO()
+        axes = figure.axes[0]
+        title = axes.get_title(loc="left")
+        axes.set_title("")
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return title, text[text.index("<svg") :]
 
 
 @contextmanager
@@ -120,7 +123,7 @@ def _precision_recall(found: Assessment) -> Figure:
     scores, metric = found.scores, found.scores.metrics[0]
     row = scores.thresholds.index(metric.thresholds[0])
     curves = scores.precision[row]
-    figure, axes = _new(6.4, 4.4)
+    figure, axes = _new(6.4, 5.2)
     known = [k for k, one in enumerate(scores.classes) if one.objects]
     few = len(known) <= 10
     for place, k in enumerate(known):
@@ -187,7 +190,7 @@ def _confusion(found: Assessment) -> Figure:
         raise ValueError("this assessment has no confusion matrix")
     counts, names = matrix.counts, [plain(name)[:16] for name in found.truth.classes.names]
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 0.42 * len(counts) + 1.6
+    side = min(0.42 * len(counts) + 1.6, 12.0)
     figure, axes = _new(side + 0.6, side)
     axes.imshow(np.where(counts > 0, share**0.5, 0), cmap="Blues", vmin=0, vmax=1)
     if len(counts) <= 31:
@@ -200,6 +203,8 @@ def _confusion(found: Assessment) -> Figure:
     axes.set_xticklabels([*names, "missed"], rotation=90 if len(names) > 10 else 0)
     axes.set_yticks(places)
     axes.set_yticklabels([*names, "nothing"])
+    if len(counts) > 31:
+        axes.tick_params(labelsize=6)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="called", ylabel="object")

@@ -21,7 +21,7 @@ LEGEND = {
     "object, missed": "#f43f5e",
     "box, right": "#60a5fa",
     "box, wrong class": "#fbbf24",
-    "box on nothing": "#e879f9",
+    "box on nothing, or a second one": "#e879f9",
 }
 _FOUND, _MISSED, _RIGHT, _WRONG, _SPURIOUS = LEGEND.values()
 
@@ -61,7 +61,7 @@ def _draw(
     boxes = boxes.select(kept_at(boxes, score))
     name = plain(found.truth.names[k])
     width, height = _size(found, k, objects, boxes)
-    marks = "".join(_marks(found.truth.classes.names, objects, boxes, iou, max(width, height)))
+    marks = "".join(_marks(found.truth.classes.names, objects, boxes, iou, width, height))
     picture = _picture(images, found.truth.names[k])
     ground = (
         f'<image href="{picture}" width="{width}" height="{height}"/>'
@@ -86,47 +86,63 @@ def _size(found: Assessment, k: int, objects: Boxes, boxes: Boxes) -> tuple[int,
 
 
 def _marks(
-    names: tuple[str, ...], objects: Boxes, boxes: Boxes, iou: float, side: int
+    names: tuple[str, ...], objects: Boxes, boxes: Boxes, iou: float, width: int, height: int
 ) -> Iterator[str]:
+    """Yield frames: thin and silent where all is well, thick and labelled where it is not."""
     pairing = pair_up(boxes, objects, iou=iou)
-    colour = np.full(len(boxes), _RIGHT, dtype=object)
-    wrong = boxes.label[pairing.pairs.detection] != objects.label[pairing.pairs.object]
-    colour[pairing.pairs.detection[wrong]] = _WRONG
-    colour[pairing.spurious] = _SPURIOUS
+    pencil = _Pencil(width, height)
+    missed, spurious = set(pairing.missed.tolist()), set(pairing.spurious.tolist())
+    true = dict(zip(pairing.pairs.detection.tolist(), pairing.pairs.object.tolist(), strict=True))
     for j in range(len(objects)):
-        missed = j in pairing.missed
-        label = f"{names[objects.label[j]]}" if missed else None
-        yield _mark(objects.corners[j], _MISSED if missed else _FOUND, label, side, below=True)
+        name = names[objects.label[j]]
+        if j in missed:
+            yield pencil.frame(objects.corners[j], _MISSED, name, below=True)
+        else:
+            yield pencil.frame(objects.corners[j], _FOUND)
     for j in range(len(boxes)):
-        label = f"{names[boxes.label[j]]} {boxes.score[j]:.2f}"
-        yield _mark(boxes.corners[j], colour[j], label, side, dashed=True)
+        said = f"{names[boxes.label[j]]} {boxes.score[j]:.2f}"
+        if j in spurious:
+            yield pencil.frame(boxes.corners[j], _SPURIOUS, said, dashed=True)
+        elif j in true and boxes.label[j] != objects.label[true[j]]:
+            was = names[objects.label[true[j]]]
+            yield pencil.frame(boxes.corners[j], _WRONG, f"{was} \u2192 {said}", dashed=True)
+        else:
+            yield pencil.frame(boxes.corners[j], _RIGHT, dashed=True)
 
 
-def _mark(
-    corners: np.ndarray,
-    colour: str,
-    label: str | None,
-    side: int,
-    *,
-    dashed: bool = False,
-    below: bool = False,
-) -> str:
-    left, top, right, bottom = corners.tolist()
-    size = side / 28
-    dash = ' stroke-dasharray="5 3"' if dashed else ""
-    frame = (
-        f'<rect x="{left:.2f}" y="{top:.2f}" width="{right - left:.2f}" '
-        f'height="{bottom - top:.2f}" fill="none" stroke="{colour}" stroke-width="1.6" '
-        f'vector-effect="non-scaling-stroke"{dash}/>'
-    )
-    if label is None:
-        return frame
-    y = bottom + size if below else max(top - size / 4, size)
-    return (
-        f'{frame}<text x="{max(left, 0):.2f}" y="{y:.2f}" font-size="{size:.2f}" fill="{colour}" '
-        f'stroke="#0b1020" stroke-width="{size / 5:.2f}" paint-order="stroke">'
-        f"{escape(plain(label)[:24])}</text>"
-    )
+@dataclass(frozen=True)
+class _Pencil:
+    width: int
+    height: int
+
+    def frame(
+        self,
+        corners: np.ndarray,
+        colour: str,
+        label: str | None = None,
+        *,
+        dashed: bool = False,
+        below: bool = False,
+    ) -> str:
+        left, top, right, bottom = corners.tolist()
+        dash = ' stroke-dasharray="5 3"' if dashed else ""
+        stroke = 1 if label is None else 2.2
+        frame = (
+            f'<rect x="{left:.2f}" y="{top:.2f}" width="{right - left:.2f}" '
+            f'height="{bottom - top:.2f}" fill="none" stroke="{colour}" stroke-width="{stroke}" '
+            f'vector-effect="non-scaling-stroke"{dash}/>'
+        )
+        if label is None:
+            return frame
+        size = max(self.width, self.height) / 26
+        y = min(bottom + size, self.height - size / 4) if below else max(top - size / 3, size)
+        # Labels near the right edge grow to the left, so that none is cut off.
+        x, anchor = (right, "end") if left > 0.75 * self.width else (max(left, 0.0), "start")
+        return (
+            f'{frame}<text x="{min(x, self.width):.2f}" y="{y:.2f}" text-anchor="{anchor}" '
+            f'font-size="{size:.2f}" fill="{colour}" stroke="#0b1020" '
+            f'stroke-width="{size / 4:.2f}" paint-order="stroke">{escape(plain(label)[:28])}</text>'
+        )
 
 
 def _picture(folder: Path | None, name: str) -> str | None:

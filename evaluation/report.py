@@ -44,8 +44,10 @@ def _page(found: Assessment, images: Path | None) -> Iterator[str]:
     yield from _headline(found)
     drawn = {name: as_svg(draw) for name, draw in figures(found).items()}
     yield from _errors(found, drawn)
-    yield from _figure("Precision and recall", drawn.get("precision-recall"))
-    yield from _figure("Confusions", drawn.get("confusion"))
+    yield '<div class="columns">'
+    yield from _figure(drawn.get("precision-recall"))
+    yield from _figure(drawn.get("confusion"))
+    yield "</div>\n"
     yield from _worst(found, images)
     yield from _classes(found, drawn)
     yield from _details(found)
@@ -94,10 +96,10 @@ def _span(spread: Interval | None) -> str:
     )
 
 
-def _errors(found: Assessment, drawn: dict[str, str]) -> Iterator[str]:
+def _errors(found: Assessment, drawn: dict[str, tuple[str, str]]) -> Iterator[str]:
     if not found.budgets:
         return
-    yield from _figure("Where points are lost", drawn["errors"])
+    yield from _figure(drawn.get("errors"))
     header, rows = ["error"], []
     for budget in found.budgets:
         header += [f"{budget.metric.name}: points", "alone", "count"]
@@ -121,9 +123,10 @@ def _errors(found: Assessment, drawn: dict[str, str]) -> Iterator[str]:
     )
 
 
-def _figure(title: str, svg: str | None) -> Iterator[str]:
-    if svg is not None:
-        yield f'<h2>{title}</h2>\n<figure class="plot">{svg}</figure>\n'
+def _figure(drawn: tuple[str, str] | None) -> Iterator[str]:
+    if drawn is not None:
+        title, svg = drawn
+        yield f'<section><h2>{_text(title)}</h2>\n<figure class="plot">{svg}</figure></section>\n'
 
 
 def _worst(found: Assessment, images: Path | None) -> Iterator[str]:
@@ -142,8 +145,8 @@ def _worst(found: Assessment, images: Path | None) -> Iterator[str]:
     yield "</div>\n"
 
 
-def _classes(found: Assessment, drawn: dict[str, str]) -> Iterator[str]:
-    yield from _figure("By class", drawn.get("classes"))
+def _classes(found: Assessment, drawn: dict[str, tuple[str, str]]) -> Iterator[str]:
+    yield from _figure(drawn.get("classes"))
     names = [f"AP{metric.name.removeprefix('mAP')}" for metric in found.scores.metrics]
     yield from _table(
         ["class", *names, "AR", "objects", "boxes"],
