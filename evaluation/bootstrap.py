@@ -65,6 +65,8 @@ def resample(
     images for every detector on the same truth, which makes differences paired. ``progress`` is
     told how many resamples a step added.
     """
+    if resamples == 0:
+        return np.zeros((0, len(metrics)))
     thresholds = union(metrics)
     matches = match(problem, np.array(thresholds))
     place = {value: row for row, value in enumerate(thresholds)}
@@ -78,7 +80,7 @@ def resample(
             )
         )
         progress(len(ap))
-    return np.concatenate(parts) if parts else np.zeros((0, len(metrics)))
+    return np.concatenate(parts)
 
 
 def _mean(ap: Float[np.ndarray, "b T K"]) -> Float[np.ndarray, " b"]:

@@ -139,11 +139,11 @@ class _Table:
     def ap(
         self, metric: Metric, *, size: int = 0, limit: int = -1, classes: list[int] | None = None
     ) -> Mean:
-        values = self.curves.precision[self.rows(metric)][..., size, limit]
+        values = self.curves.precision[..., size, limit][self.rows(metric)]
         return _mean(values if classes is None else values[..., classes])
 
     def ar(self, *, size: int = 0, limit: int = -1, classes: list[int] | None = None) -> Mean:
-        values = self.curves.recall[self.rows(COCO)][..., size, limit]
+        values = self.curves.recall[..., size, limit][self.rows(COCO)]
         return _mean(values if classes is None else values[..., classes])
 
 
