@@ -68,7 +68,9 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="Data folder that holds the truth.")] = Path(
         "med-mnist"
     ),
-    split: Annotated[str, typer.Option(help="Which truth of the folder: train, val, test.")] = "test",
+    split: Annotated[
+        str, typer.Option(help="Which truth of the folder: train, val, test.")
+    ] = "test",
     truth: Annotated[
         Path | None, typer.Option(help="Any COCO file as truth, instead of --data and --split.")
     ] = None,
@@ -144,7 +146,7 @@ def evaluate(
     for warning in dict.fromkeys(line for one in found for line in one.warnings):
         _err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
     result = found[0] if len(found) == 1 else compare(*found)
-    _out.print(tables(result))
+    _out.print(tables(result), crop=False)
     if json is not None:
         write_json(json, result)
     if plots is not None:
@@ -172,7 +174,9 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
             bar.start()
         if bar is not None:
             description = escape(task)
-            bar.update(bar.task_ids[0], description=description, total=steps or None, completed=done)
+            bar.update(
+                bar.task_ids[0], description=description, total=steps or None, completed=done
+            )
 
     try:
         yield tell

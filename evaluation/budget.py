@@ -121,7 +121,9 @@ def _shapley(value: Float[np.ndarray, " 64"]) -> Float[np.ndarray, " 6"]:
     points = np.zeros(n)
     for kind in range(n):
         without = np.flatnonzero(~_SETS[:, kind])
-        points[kind] = np.sum(weight[size[without]] * (value[without + _one(kind)] - value[without]))
+        points[kind] = np.sum(
+            weight[size[without]] * (value[without + _one(kind)] - value[without])
+        )
     return points
 
 

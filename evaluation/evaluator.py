@@ -27,7 +27,9 @@ def score(
     Without a score column every box scores 1. Raises ValueError where the tables do not fit.
     """
     if predictions.images != len(truth.images):
-        raise ValueError(f"predictions for {predictions.images} images, truth for {len(truth.images)}")
+        raise ValueError(
+            f"predictions for {predictions.images} images, truth for {len(truth.images)}"
+        )
     table = truth_of(truth)
     row = {key: k for k, key in enumerate(table.ids)}
     place = np.array([row[key] for key in truth.images.ids], dtype=np.int64)
@@ -114,7 +116,9 @@ class Evaluator:
                     f"image {k} of the batch: {name} has shape {column.shape}, not ({len(boxes)},)"
                 )
             if not np.isfinite(column).all():
-                raise ValueError(f"image {k} of the batch: {name} holds a number that is not finite")
+                raise ValueError(
+                    f"image {k} of the batch: {name} holds a number that is not finite"
+                )
         if (boxes[:, 2:] < boxes[:, :2]).any():
             raise ValueError(
                 f"image {k} of the batch: a box has a negative size; boxes are x_min, y_min, "
@@ -125,9 +129,7 @@ class Evaluator:
 
     def compute(self) -> Scores:
         """Return the scores of all images so far; collecting may go on afterwards."""
-        return score_problem(
-            self.problem(), self.classes, metrics=self.metrics, engine=self.engine
-        )
+        return score_problem(self.problem(), self.classes, metrics=self.metrics, engine=self.engine)
 
     def problem(self) -> Problem:
         """Return all images so far as one problem, for intervals and the error budget."""

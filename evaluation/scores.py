@@ -18,7 +18,9 @@ from evaluation.problem import Problem
 #: Finer than COCO's three, whose borders (32 and 96) it keeps: digits have sides of 8 to 99 px.
 #: An object of exactly a border's area belongs to both sides, as in COCO.
 DIGIT_SIZES = tuple(
-    Size(f"{low} to {high} px" if high < 1e5 else f"over {low} px", float(low) ** 2, float(high) ** 2)
+    Size(
+        f"{low} to {high} px" if high < 1e5 else f"over {low} px", float(low) ** 2, float(high) ** 2
+    )
     for low, high in ((0, 16), (16, 24), (24, 32), (32, 48), (48, 64), (64, 96), (96, 100_000))
 )
 

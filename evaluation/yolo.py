@@ -64,7 +64,9 @@ def _numbers(file: Path, k: int, line: str, classes: int) -> list[float]:
     try:
         numbers = [float(word) for word in line.split()]
     except ValueError:
-        raise InputError(f"{file}, line {k}: {line.strip()!r} is no row of numbers; {_LINE}") from None
+        raise InputError(
+            f"{file}, line {k}: {line.strip()!r} is no row of numbers; {_LINE}"
+        ) from None
     if len(numbers) == 5:
         raise InputError(f"{file}, line {k}: has no score; write it as the sixth number")
     if len(numbers) != 6:

@@ -65,7 +65,9 @@ def random_problem(
     )
 
 
-def boxes(*rows: tuple[int, int, float, float, float, float], score: list[float] | None = None) -> Boxes:
+def boxes(
+    *rows: tuple[int, int, float, float, float, float], score: list[float] | None = None
+) -> Boxes:
     """Return boxes from rows of (image, label, x, y, width, height)."""
     table = np.array(rows, dtype=np.float64).reshape(-1, 6)
     return Boxes.of(

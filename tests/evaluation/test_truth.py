@@ -41,9 +41,7 @@ def test_the_quick_and_the_thorough_reader_return_the_same_truth(tmp_path_factor
     assert quick.ids == tuple(sorted(ids))
     np.testing.assert_array_equal(quick.sizes, thorough.sizes)
     for column in ("image", "bbox", "label", "score", "area", "crowd"):
-        np.testing.assert_array_equal(
-            getattr(quick.boxes, column), getattr(thorough.boxes, column)
-        )
+        np.testing.assert_array_equal(getattr(quick.boxes, column), getattr(thorough.boxes, column))
 
 
 def test_boxes_keep_the_files_bits(tmp_path):
