@@ -1,7 +1,7 @@
 """Side by side in one run: medmnist-det evaluate, hotcoco called directly, pycocotools.
 
-    python benchmarks/evaluate.py                     5,000 images x 100 boxes x 80 classes, 3 rounds
-    python benchmarks/evaluate.py --images 500        a quick look
+    python benchmarks/evaluate.py                 5,000 images x 100 boxes x 80 classes, 3 rounds
+    python benchmarks/evaluate.py --images 500    a quick look
 
 Every figure is a whole process, start-up included, on files made for the run; rounds alternate
 between the programs, so that a busy machine slows all of them. One uncounted start of each warms
@@ -60,7 +60,7 @@ class Run:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Side by side: evaluate, hotcoco, pycocotools.")
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()

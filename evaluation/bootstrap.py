@@ -57,7 +57,7 @@ def resample(
     *,
     resamples: int,
     seed: int,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Float[np.ndarray, "B metrics"]:
     """Return every metric on ``resamples`` resamples of the images; NaN where it is undefined.
 

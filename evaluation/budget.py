@@ -74,7 +74,7 @@ class Budget:
 
 
 def error_budget(
-    problem: Problem, metric: Metric, *, progress: Callable[[int], None] = lambda done: None
+    problem: Problem, metric: Metric, *, progress: Callable[[int], None] = lambda _: None
 ) -> Budget | None:
     """Return where the points of a metric are lost; None where the metric is undefined.
 

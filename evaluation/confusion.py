@@ -47,7 +47,7 @@ def pair_up(boxes: Boxes, objects: Boxes, *, iou: float) -> Pairing:
     in_crowd = objects.crowd[pairs.object]
     spurious = np.ones(len(boxes), dtype=bool)
     spurious[pairs.detection[in_crowd]] = False
-    pairs = _closest(pairs.select(~in_crowd), boxes, objects)
+    pairs = _closest(pairs.select(np.flatnonzero(~in_crowd)), boxes, objects)
     spurious[pairs.detection] = False
     missed = ~objects.crowd
     missed[pairs.object] = False

@@ -32,8 +32,8 @@ class Pairs:
     object: Int[np.ndarray, " p"]
     iou: Float[np.ndarray, " p"]
 
-    def select(self, rows: np.ndarray) -> Pairs:
-        """Return the chosen pairs (a mask or row numbers)."""
+    def select(self, rows: np.ndarray | slice) -> Pairs:
+        """Return the chosen pairs (a mask, row numbers or a slice)."""
         return Pairs(detection=self.detection[rows], object=self.object[rows], iou=self.iou[rows])
 
 

@@ -18,8 +18,8 @@ from jaxtyping import Bool, Int
 from evaluation.problem import Boxes, Truth
 from evaluation.truth import no_collection, row_of, sound, stacked
 from evaluation.yolo import read_yolo
-from medmnist_det.coco import RATER_KEYS, read_coco
 from medmnist_det.boxes import xyxy_to_xywh
+from medmnist_det.coco import RATER_KEYS, read_coco
 from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_bytes, read_json
@@ -42,7 +42,7 @@ class Predictions:
 
 
 def read_predictions(
-    path: Path, truth: Truth, *, rater: str | None = None, hint: Hint = lambda ids: ""
+    path: Path, truth: Truth, *, rater: str | None = None, hint: Hint = lambda _: ""
 ) -> Predictions:
     """Return the boxes of a file or folder for the images and classes of ``truth``.
 

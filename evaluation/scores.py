@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from evaluation.engines import COCO_SIZES, LIMITS, Curves, Engine, Size, run
-from evaluation.metrics import COCO, HEADLINE, PAPER, Metric, union
+from evaluation.metrics import COCO, HEADLINE, Metric, union
 from evaluation.problem import Problem
 
 #: Finer than COCO's three, whose borders (32 and 96) it keeps: digits have sides of 8 to 99 px.
@@ -151,7 +151,7 @@ class _Table:
 
 def _mean(values: Float[np.ndarray, "*any K"]) -> Mean:
     known = ~np.isnan(values)
-    covered = known.reshape(-1, values.shape[-1]).any(axis=0)
+    covered: Bool[np.ndarray, " K"] = known.any(axis=tuple(range(values.ndim - 1)))
     return Mean(
         value=float(np.mean(values[known])) if known.any() else None,
         classes=int(covered.sum()),

@@ -26,7 +26,6 @@ from medmnist_det.errors import InputError
 from medmnist_det.files import read_bytes
 from medmnist_det.labels import Classes
 
-
 # A lookup table may be so many times longer than what it looks up.
 _DENSE = 8
 

@@ -141,7 +141,7 @@ def test_classes_counted_from_zero_are_recognised(tmp_path, truth, rows):
     for row in rows:
         row["category_id"] -= 1
 
-    with pytest.raises(InputError, match="category_id 0 .* count classes from 0: add 1 to each"):
+    with pytest.raises(InputError, match=r"category_id 0 .* count classes from 0: add 1 to each"):
         read_predictions(write(tmp_path / "p.json", rows), truth)
 
 
@@ -206,6 +206,6 @@ def test_a_rater_has_to_be_chosen_from_those_there_are(tmp_path, truth, rater, m
 def test_a_rater_of_a_prediction_file_is_refused(tmp_path, truth, rows):
     with pytest.raises(InputError, match="holds a detector's boxes, not raters'"):
         read_predictions(write(tmp_path / "p.json", rows), truth, rater="1")
+    path = write(tmp_path / "fused.json", coco(10, objects(10, 0)))
     with pytest.raises(InputError, match="does not say who drew its boxes"):
-        path = write(tmp_path / "fused.json", coco(10, objects(10, 0)))
         read_predictions(path, truth, rater="1")

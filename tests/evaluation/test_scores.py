@@ -8,7 +8,7 @@ from tests.evaluation.problems import boxes, problem, random_problem
 
 
 def _coco_summary(one):
-    """pycocotools' own twelve, from its own summarize."""
+    """Pycocotools' own twelve, from its own summarize."""
     import contextlib
     import io
 
