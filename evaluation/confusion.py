@@ -64,7 +64,7 @@ def _closest(pairs: Pairs, boxes: Boxes, objects: Boxes) -> Pairs:
         first = np.zeros((2, len(pairs.iou)), dtype=bool)
         first[0, np.unique(pairs.detection, return_index=True)[1]] = True
         first[1, np.unique(pairs.object, return_index=True)[1]] = True
-        chosen = pairs.select(first.all(axis=0))
+        chosen = pairs.select(np.flatnonzero(first.all(axis=0)))
         kept.append(chosen)
         pairs = pairs.select(
             ~(np.isin(pairs.detection, chosen.detection) | np.isin(pairs.object, chosen.object))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from evaluation.engines import COCO_SIZES, LIMITS, Curves, Engine, Size, run
 from evaluation.metrics import COCO, HEADLINE, Metric, union
@@ -150,8 +150,8 @@ class _Table:
 
 
 def _mean(values: Float[np.ndarray, "*any K"]) -> Mean:
-    known = ~np.isnan(values)
-    covered: Bool[np.ndarray, " K"] = known.any(axis=tuple(range(values.ndim - 1)))
+    known = np.isfinite(values)
+    covered = np.atleast_1d(known.any(axis=tuple(range(values.ndim - 1))))
     return Mean(
         value=float(np.mean(values[known])) if known.any() else None,
         classes=int(covered.sum()),
@@ -177,7 +177,7 @@ def _by_size(
     area = problem.objects.area[~problem.objects.crowd]
     rows = []
     for row, size in enumerate(sizes, start=len(COCO_SIZES)):
-        within: Bool[np.ndarray, " n"] = (area >= size.low) & (area <= size.high)
+        within = (area >= size.low) & (area <= size.high)
         if within.any():
             rows.append(
                 SizeScore(
