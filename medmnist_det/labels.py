@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -122,7 +123,7 @@ class Labels:
         rows = {name: None if col is None else col[order] for name, col in columns.items()}
         return cls(images=images, image=image[order], assigned=assigned, **rows)  # type: ignore[arg-type]
 
-    @property
+    @cached_property
     def starts(self) -> Int[np.ndarray, " images+1"]:
         """Rows of image i are ``starts[i]:starts[i + 1]``."""
         return np.searchsorted(self.image, np.arange(self.images + 1))

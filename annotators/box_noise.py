@@ -1,0 +1,230 @@
+"""How simulated annotators misplace boxes: three models, each a function of many boxes at once.
+
+All return boxes inside their image, with a positive area, on the grid of 1/65536 pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from medmnist_det.boxes import paired_iou, snap
+
+BoxNoise = Literal["iou", "gaussian", "biased"]
+BOX_NOISES: tuple[BoxNoise, ...] = get_args(BoxNoise)
+
+Boxes = Float[np.ndarray, "n 4"]
+Sizes = Float[np.ndarray, "n 2"]  # width and height of the image of every box, pixels
+Rows = Int[np.ndarray, " k"]
+
+# From this p on the ball spans less volume than the shells wherever the image does not cut it.
+_BALL_FROM = 0.25
+
+
+def iou_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generator) -> Boxes:
+    """Draw each box uniformly from all boxes of its image whose IoU with the true box exceeds p.
+
+    Le et al. 2023 ask for IoU > p; that the law is uniform, and over boxes inside the image, is our
+    reading: it is the only one with a meaning down to p = 0 (docs/decisions.md). The inequality is
+    strict, also for the boxes as stored. p = 1 returns the boxes. True boxes lie in their images
+    and have an area.
+
+    Exact rejection from one of two proposals, for each box from the one that spans less volume.
+    """
+    if p >= 1:
+        return boxes.copy()
+    ball = _Ball(boxes, sizes, p)
+    whole = ball.whole() if p >= _BALL_FROM else np.zeros(len(boxes), dtype=bool)
+    cut = np.flatnonzero(~whole)
+    shells = _Shells(boxes[cut], sizes[cut], p)
+    narrow = ball.volume(cut) > shells.volumes[:, -1]
+
+    def enough(rows: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
+        return paired_iou(boxes[rows], drawn) > p
+
+    def enough_inside(rows: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
+        x_min, y_min, x_max, y_max = drawn.T
+        width, height = sizes[rows].T
+        inside = (x_min >= 0) & (y_min >= 0) & (x_max <= width) & (y_max <= height)
+        return inside & enough(rows, drawn)
+
+    out = boxes.copy()
+    _until_good(out, np.flatnonzero(whole), partial(ball.draw, rng), enough)
+    _until_good(out, cut[~narrow], partial(ball.draw, rng), enough_inside)
+    place = np.cumsum(~whole) - 1  # rows of ``shells``
+    _until_good(out, cut[narrow], lambda rows: shells.draw(rng, place[rows]), enough_inside)
+    return out
+
+
+def gaussian_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generator) -> Boxes:
+    """Move each corner by independent normal noise of (1 - p) / 10 of the image's side, and clip.
+
+    This is what the published code of Le et al. does. Unlike there, boxes keep their fractions of a
+    pixel, and one that is turned inside out is drawn again. p = 1 returns the boxes.
+    """
+    if p >= 1:
+        return boxes.copy()
+    spread = (1 - p) * 0.1 * sizes[:, [0, 1, 0, 1]]
+
+    def draw(rows: Rows) -> Boxes:
+        noisy = boxes[rows] + spread[rows] * rng.standard_normal((len(rows), 4))
+        return np.clip(noisy, 0, sizes[rows][:, [0, 1, 0, 1]])
+
+    out = boxes.copy()
+    _until_good(out, np.arange(len(boxes)), draw, _has_area)
+    return out
+
+
+def biased_noise(
+    boxes: Boxes,
+    sizes: Sizes,
+    mean: Float[np.ndarray, " 4"],
+    std: Float[np.ndarray, " 4"],
+    rng: np.random.Generator,
+) -> Boxes:
+    """Shift and scale each box by errors relative to its own size, and clip it to its image.
+
+    The errors are normal: ``mean`` and ``std`` of (x shift / width, y shift / height, width ratio
+    - 1, height ratio - 1), the model of Tan et al. 2024 (BDC) with the shifts taken at the centre.
+    A box that loses its area is drawn again. No mean and no std returns the boxes.
+    """
+    if not mean.any() and not std.any():
+        return boxes.copy()
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    side = boxes[:, 2:] - boxes[:, :2]
+
+    def draw(rows: Rows) -> Boxes:
+        error = mean + std * rng.standard_normal((len(rows), 4))
+        middle = centre[rows] + error[:, :2] * side[rows]
+        half = side[rows] * (1 + error[:, 2:]) / 2
+        corners = np.concatenate([middle - half, middle + half], axis=1)
+        return np.clip(corners, 0, sizes[rows][:, [0, 1, 0, 1]])
+
+    out = boxes.copy()
+    _until_good(out, np.arange(len(boxes)), draw, _has_area)
+    return out
+
+
+def _has_area(_: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
+    return (drawn[:, 0] < drawn[:, 2]) & (drawn[:, 1] < drawn[:, 3])
+
+
+def _until_good(
+    out: Boxes,
+    waiting: Rows,
+    draw: Callable[[Rows], Boxes],
+    good: Callable[[Rows, Boxes], Bool[np.ndarray, " k"]],
+) -> None:
+    """Fill the rows ``waiting`` of ``out`` with boxes that are drawn until they are good."""
+    while waiting.size:
+        # The last few get many tries in one round: a round costs more than its draws.
+        tries = max(1, _FULL_ROUND // waiting.size)
+        rows = np.repeat(waiting, tries)
+        drawn = snap(draw(rows))
+        accepted = good(rows, drawn)
+        out[rows[accepted]] = drawn[accepted]
+        waiting = waiting[~accepted.reshape(-1, tries).any(axis=1)]
+
+
+# Boxes drawn at once at the least.
+_FULL_ROUND = 512
+
+
+class _Ball:
+    """Proposes uniformly from the L1 ball of radius 1/p - 1 around the corners, in box units.
+
+    The ball holds every box with IoU > p: with I and O the lengths by which sides move inwards and
+    outwards, 1/IoU - 1 = [1/((1-Ix)(1-Iy)) - 1] + [(1 + Ox/(1-Ix))(1 + Oy/(1-Iy)) - 1] is at least
+    Ix + Iy + Ox + Oy. Good for large p: at p = .8 seven of ten proposals are accepted.
+    """
+
+    def __init__(self, boxes: Boxes, sizes: Sizes, p: float) -> None:
+        side = boxes[:, 2:] - boxes[:, :2]
+        self.boxes = boxes
+        self.radius = (1 / max(p, 1e-9) - 1) * side[:, [0, 1, 0, 1]]
+        self.room = np.concatenate([boxes[:, :2], sizes - boxes[:, 2:]], axis=1)
+        # No box lies beyond a side that touches the image's edge: it can only move inwards.
+        self.edge = self.room <= 0
+        bit = np.array([1, 2, 4, 8])
+        self.not_negative = ~(self.edge[:, :2] @ bit[:2])
+        self.negative = self.edge[:, 2:] @ bit[2:]
+
+    def whole(self) -> Bool[np.ndarray, " n"]:
+        """Say for every box whether its ball lies in the image as a whole."""
+        left, top, right, bottom = (self.room >= self.radius).T
+        return left & top & right & bottom
+
+    def volume(self, rows: Rows) -> Float[np.ndarray, " k"]:
+        """Return the volume of the balls less the halves beyond edges, in pixels to the fourth."""
+        return (self.radius[rows] * np.where(self.edge[rows], 1, 2)).prod(axis=1) / 24
+
+    def draw(self, rng: np.random.Generator, rows: Rows) -> Boxes:
+        drawn = rng.random((len(rows), 5))
+        gaps = np.sort(drawn[:, :4], axis=1)  # the gaps are uniform on the simplex
+        gaps[:, 1:] -= gaps[:, :-1].copy()
+        direction = (drawn[:, 4] * 16).astype(np.int64)
+        direction &= self.not_negative[rows]
+        direction |= self.negative[rows]
+        gaps *= _SIGNS[direction]
+        gaps *= self.radius[rows]
+        gaps += self.boxes[rows]
+        return gaps
+
+
+# All 16 ways in which four sides can move: bit k is set where side k moves towards 0.
+_SIGNS = 1.0 - 2.0 * ((np.arange(16)[:, None] >> np.arange(4)) & 1)
+
+
+class _Shells:
+    """Proposes uniformly from a union of boxes in the space of corners, cut by the image.
+
+    IoU > p bounds the product of width and height (in units of the true box, 1 where smaller) by
+    1/p. Shell k holds the widths from 2**k to 2**(k+1), hence heights below 2**-k / p. A shell is
+    drawn in proportion to its volume, then corners in it; a box whose width belongs to another
+    shell is refused, so that every box is proposed with the same density. Good for small p, where
+    the ball is nearly empty, and in narrow places; at p = 0 the image is the only bound.
+    """
+
+    def __init__(self, boxes: Boxes, sizes: Sizes, p: float) -> None:
+        self.side = boxes[:, 2:] - boxes[:, :2]
+        largest = np.minimum(sizes / self.side, 1 / max(p, 1e-9))  # in units of the true box
+        self.scale = 2.0 ** np.arange(1 + int(np.log2(largest[:, 0].max(initial=1))))  # 2**k
+        longest = np.minimum(
+            np.stack([2 * self.scale, 1 / np.maximum(p * self.scale, 1e-9)], axis=1),
+            largest[:, None],
+        )  # (n, K, 2)
+        # Along one axis IoU > p lets a side move inwards by 1 - p, and outwards by (l - p)/(1 + p)
+        # while the length stays below l.
+        out = self.side[:, None] * (longest - p) / (1 + p)
+        inner = np.concatenate([boxes[:, :2], boxes[:, 2:]], axis=1)
+        inner += (1 - p) * self.side[:, [0, 1, 0, 1]] * np.array([1, 1, -1, -1])
+        self.low = np.concatenate(
+            [
+                np.maximum(0, boxes[:, None, :2] - out),
+                np.broadcast_to(inner[:, None, 2:], out.shape),
+            ],
+            axis=2,
+        )
+        high = np.concatenate(
+            [
+                np.broadcast_to(inner[:, None, :2], out.shape),
+                np.minimum(sizes[:, None], boxes[:, None, 2:] + out),
+            ],
+            axis=2,
+        )
+        self.span = high - self.low
+        possible = (self.scale * p < 1) & (self.scale <= largest[:, :1])
+        self.volumes = np.cumsum(self.span.prod(axis=2) * possible, axis=1)
+
+    def draw(self, rng: np.random.Generator, rows: Rows) -> Boxes:
+        choice = rng.random((len(rows), 1)) * self.volumes[rows, -1:]
+        shell = (choice >= self.volumes[rows]).sum(axis=1)
+        drawn = self.low[rows, shell] + rng.random((len(rows), 4)) * self.span[rows, shell]
+        width = np.maximum((drawn[:, 2] - drawn[:, 0]) / self.side[rows, 0], 1)
+        elsewhere = (width < self.scale[shell]) | (width >= 2 * self.scale[shell])
+        drawn[elsewhere] = 0  # refused, as it has no area
+        return drawn

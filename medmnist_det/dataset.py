@@ -1,0 +1,78 @@
+"""The data set as a torchvision-style Dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+
+from medmnist_det.digits import Split
+from medmnist_det.folder import Folder
+from medmnist_det.png import read_grey
+
+
+class MedMnistDetection(Dataset):
+    """Images and labels of a split, usable as they are with torchvision's detection models.
+
+    Item k is ``(image, target)``. ``image`` is a ``tv_tensors.Image`` of float32 in [0, 1], shape
+    (3, H, W), grey levels repeated. ``target`` holds ``boxes`` (``tv_tensors.BoundingBoxes``, XYXY,
+    float32, shape (n, 4)), ``labels`` (int64, (n,): 1 + class index, as 0 is torchvision's
+    background), ``image_id``, ``area``, ``iscrowd``, ``scores`` (float32, (n,), ones for drawn
+    boxes) and, for crowd labels, ``raters`` (int64, (n,): the annotators' ids). An empty image has
+    n = 0.
+
+    ``labels`` is ``"truth"``, ``"crowd"`` (all annotators' boxes), ``"rater:K"`` or
+    ``"fused:METHOD"``. ``transforms`` is called with image and target, as torchvision's v2
+    transforms are. Raises InputError for a folder without these labels.
+    """
+
+    def __init__(
+        self,
+        root: str | Path = "med-mnist",
+        split: Split = "train",
+        labels: str = "truth",
+        transforms: Callable[[Any, Any], tuple[Any, Any]] | None = None,
+    ) -> None:
+        folder = Folder.open(Path(root))
+        self.table = folder.labels(split, labels)
+        self.transforms = transforms
+        self._images = folder.images(split)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; class k of the targets' labels is ``classes[k - 1]``."""
+        return self.table.classes.names
+
+    def __len__(self) -> int:
+        return len(self.table.images)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"image {index} of {len(self)}")
+        index %= len(self)
+        grey = torch.from_numpy(read_grey(self._images / self.table.images.names[index]).copy())
+        image = tv_tensors.Image(grey.to(torch.float32).div_(255).expand(3, -1, -1).contiguous())
+        target = self._target(index, (grey.shape[0], grey.shape[1]))
+        return (image, target) if self.transforms is None else self.transforms(image, target)
+
+    def _target(self, index: int, size: tuple[int, int]) -> dict[str, Any]:
+        labels = self.table.labels
+        rows = slice(*labels.starts[index : index + 2].tolist())
+        boxes = torch.from_numpy(labels.box[rows].astype(np.float32))
+        target = {
+            "boxes": tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=size),  # type: ignore[call-overload]
+            "labels": torch.from_numpy(labels.label[rows] + 1),
+            "image_id": self.table.images.ids[index],
+            "area": (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]),
+            "iscrowd": torch.zeros(len(boxes), dtype=torch.int64),
+            "scores": torch.from_numpy(labels.confidence[rows].astype(np.float32)),
+        }
+        if labels.rater is not None and self.table.raters is not None:
+            raters = [self.table.raters[k] for k in labels.rater[rows].tolist()]
+            target["raters"] = torch.tensor(raters, dtype=torch.int64)
+        return target

@@ -1,0 +1,1 @@
+"""Other tools' label formats, written and read back without losing a bit."""
