@@ -490,29 +490,38 @@ def _warn_not_dominant(annotators: Path) -> None:
 
 @contextmanager
 def _stages() -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function to report (task, steps, steps done) to; a bar shows after two seconds."""
-    import time
+    """Yield what to tell (task, steps, steps done); a bar shows up if the block takes long."""
+    from threading import Timer
 
-    from rich.markup import escape
-
-    start, bar = time.monotonic(), None
+    bar, latest = None, ("", 0, 0)
 
     def tell(task: str, steps: int, done: int) -> None:
-        nonlocal bar
-        if bar is None and _err.is_terminal and time.monotonic() - start > 2:
-            from rich.progress import Progress
-
-            bar = Progress(console=_err, transient=True)
-            bar.add_task("")
-            bar.start()
+        nonlocal latest
+        latest = (task, steps, done)
         if bar is not None:
-            description = escape(task)
-            bar.update(
-                bar.task_ids[0], description=description, total=steps or None, completed=done
-            )
+            from rich.markup import escape
 
+            name, total = escape(task), steps or None
+            bar.update(bar.task_ids[0], description=name, total=total, completed=done)
+
+    def show() -> None:
+        from rich.progress import Progress
+
+        nonlocal bar
+        shown = Progress(console=_err, transient=True)
+        shown.add_task("")
+        shown.start()
+        bar = shown
+        tell(*latest)
+
+    # Most evaluations are over before a bar could be read.
+    timer = Timer(1.5, show)
+    timer.daemon = True
+    if _err.is_terminal:
+        timer.start()
     try:
         yield tell
     finally:
+        timer.cancel()
         if bar is not None:
             bar.stop()

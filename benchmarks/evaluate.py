@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -94,7 +93,7 @@ def compare(folder: Path, rounds: int, title: str) -> None:
         seconds = [one.seconds for one in taken]
         memory = max(one.memory for one in taken)
         print(
-            f"  {name:12s} {statistics.median(seconds):7.2f} s  ({min(seconds):.2f} to "
+            f"  {name:12s} {np.median(seconds):7.2f} s  ({min(seconds):.2f} to "
             f"{max(seconds):.2f})   {memory:6.0f} MiB"
         )
     print(f"  pycocotools / evaluate: {ratio(runs['pycocotools'], runs['evaluate'])}")
@@ -103,7 +102,7 @@ def compare(folder: Path, rounds: int, title: str) -> None:
 
 def ratio(top: list[Run], bottom: list[Run]) -> str:
     each = [a.seconds / b.seconds for a, b in zip(top, bottom, strict=True)]
-    return f"{statistics.median(each):.2f}x ({min(each):.2f} to {max(each):.2f})"
+    return f"{np.median(each):.2f}x ({min(each):.2f} to {max(each):.2f})"
 
 
 def paper_sized(folder: Path, rounds: int) -> None:
@@ -117,7 +116,7 @@ def paper_sized(folder: Path, rounds: int) -> None:
     arguments = ["evaluate", "boxes.json", "--truth", "truth.json"]
     taken = [process(_OURS, arguments, folder).seconds for _ in range(2 * rounds)]
     print("\npaper-sized, everything on (1,000 resamples, error budget, sizes)")
-    print(f"  medmnist-det evaluate: {statistics.median(taken):.2f} s ({spread(taken)})")
+    print(f"  medmnist-det evaluate: {np.median(taken):.2f} s ({spread(taken)})")
     truth = read_truth(folder / "truth.json")
     problem = truth.problem(read_predictions(folder / "boxes.json", truth).boxes)
     parts = {
@@ -133,7 +132,7 @@ def paper_sized(folder: Path, rounds: int) -> None:
             start = time.perf_counter()
             part()
             taken.append(time.perf_counter() - start)
-        print(f"  {name}: {statistics.median(taken):.3f} s ({spread(taken)})")
+        print(f"  {name}: {np.median(taken):.3f} s ({spread(taken)})")
 
 
 def spread(seconds: list[float]) -> str:

@@ -216,9 +216,9 @@ def notes(found: Assessment) -> Iterator[str]:
     if found.not_looked:
         yield f"{found.not_looked:,} images that this rater did not look at are left out."
     if len(found.resampled) == 0 and found.scores.detections:
-        yield "No intervals: add --bootstrap 1000 for some (slow with this many boxes)."
+        yield "No intervals; --bootstrap 1000 adds them."
     if not found.budgets and found.scores.objects:
-        yield "No error budget: add --errors for one (slow with this many boxes)."
+        yield "No error budget; --errors adds one."
 
 
 def _count(count: int, one: str, many: str) -> str:
