@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -21,7 +22,7 @@ from medmnist_det.errors import InputError
 from medmnist_det.files import naming
 from medmnist_det.folder import image_digest
 from medmnist_det.labels import Labels
-from medmnist_det.png import encode_png
+from medmnist_det.png import encode_png, pack_scanlines, scanlines
 from medmnist_det.scenes import BLOCK, SceneOptions, compose_block
 
 
@@ -135,17 +136,32 @@ def _write_block(job: Job, task: _Task) -> _Block:
     is_empty = np.diff(scenes.labels.starts) == 0
     digests = []
     folder = job.folder / split
-    prefix = f"{folder}{os.sep}"  # pathlib would take a tenth of the time that a file takes
+    lines = scanlines(job.scenes.canvas, job.scenes.canvas)
     with naming(folder):
         for row in range(count):
             file, digest = _black(job.scenes.canvas)
             if not is_empty[row]:
-                pixels = scenes.pixels(row)
-                file, digest = encode_png(pixels), image_digest(pixels)
-            with open(prefix + file_name(block * BLOCK + row), "wb") as target:  # noqa: PTH123
-                target.write(file)
+                lines.fill(0)
+                scenes.draw(row, lines[:, 1:])
+                file, digest = pack_scanlines(lines), image_digest(lines[:, 1:])
+            _write(f"{folder}{os.sep}{file_name(block * BLOCK + row)}", file)
             digests.append(digest)
     return scenes.labels, b"".join(digests)
+
+
+def _write(path: str, content: bytes) -> None:
+    """Write a small file without the cost of Python's file objects, which is that of composing."""
+    target = os.open(path, _FRESH, 0o666)
+    try:
+        if os.write(target, content) < len(content):
+            raise OSError(
+                errno.ENOSPC, os.strerror(errno.ENOSPC)
+            )  # all that a short write can mean
+    finally:
+        os.close(target)
+
+
+_FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
 
 
 @cache

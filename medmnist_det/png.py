@@ -22,11 +22,21 @@ def encode_png(pixels: UInt8[np.ndarray, "h w"]) -> bytes:
     Rows are not filtered: scenes are black but for a few strokes, so filters cost time and save
     nothing. The bytes may differ between versions of the compressor, the pixels never do.
     """
-    height, width = pixels.shape
-    rows = np.zeros((height, width + 1), dtype=np.uint8)  # a leading 0 per row: no filter
-    rows[:, 1:] = pixels
+    lines = scanlines(*pixels.shape)
+    lines[:, 1:] = pixels
+    return pack_scanlines(lines)
+
+
+def scanlines(height: int, width: int) -> UInt8[np.ndarray, "h w+1"]:
+    """Return a black image as PNG lays it out: every row led by a 0 for "not filtered"."""
+    return np.zeros((height, width + 1), dtype=np.uint8)
+
+
+def pack_scanlines(lines: UInt8[np.ndarray, "h w+1"]) -> bytes:
+    """Return the PNG file of an image that was drawn into :func:`scanlines`."""
+    height, width = lines.shape[0], lines.shape[1] - 1
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    data = isal_zlib.compress(rows, 0)
+    data = isal_zlib.compress(lines, 0)
     return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _END
 
 

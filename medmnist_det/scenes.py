@@ -6,6 +6,7 @@ Follows the published labels, not the paper's text where the two differ (docs/de
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
@@ -74,18 +75,24 @@ class Scenes:
     #: The resized digit of every box, cut to the box.
     strokes: list[UInt8[np.ndarray, "h w"]]
 
+    @cached_property
+    def _corners(self) -> list[list[int]]:
+        return self.labels.box.astype(np.int64).tolist()
+
     def pixels(self, row: int) -> UInt8[np.ndarray, "canvas canvas"]:
         """Return the image of one scene; overlapping digits add up and are clipped at 255."""
         image = np.zeros((self.canvas, self.canvas), dtype=np.uint8)
-        first, last = self.labels.starts[row : row + 2]
-        corners = self.labels.box[first:last].astype(np.int64).tolist()
-        for (x_min, y_min, x_max, y_max), stroke in zip(
-            corners, self.strokes[first:last], strict=True
-        ):
-            under = image[y_min:y_max, x_min:x_max]
-            np.minimum(under, 255 - stroke, out=under)
-            under += stroke
+        self.draw(row, image)
         return image
+
+    def draw(self, row: int, image: UInt8[np.ndarray, "canvas canvas"]) -> None:
+        """Draw one scene onto a black image of any memory layout."""
+        starts = self.labels.starts
+        for k in range(starts[row], starts[row + 1]):
+            x_min, y_min, x_max, y_max = self._corners[k]
+            under, stroke = image[y_min:y_max, x_min:x_max], self.strokes[k]
+            np.minimum(under, ~stroke, out=under)  # ~stroke is 255 - stroke
+            under += stroke
 
 
 def compose_block(
