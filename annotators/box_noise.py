@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from medmnist_det.boxes import paired_iou, snap
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+    Boxes = Float[np.ndarray, "n 4"]
+    Sizes = Float[np.ndarray, "n 2"]  # width and height of the image of every box, pixels
+    Rows = Int[np.ndarray, " k"]
 
 BoxNoise = Literal["iou", "gaussian", "biased"]
 BOX_NOISES: tuple[BoxNoise, ...] = get_args(BoxNoise)
 
-Boxes = Float[np.ndarray, "n 4"]
-Sizes = Float[np.ndarray, "n 2"]  # width and height of the image of every box, pixels
-Rows = Int[np.ndarray, " k"]
 
 # From this p on the ball spans less volume than the shells wherever the image does not cut it.
 _BALL_FROM = 0.25

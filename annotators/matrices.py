@@ -8,12 +8,17 @@ spurious box in an image, the others share the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Float
 
 from medmnist_det.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+    Matrix = Float[np.ndarray, "L+1 L+1"]
+    _Rows = Float[np.ndarray, "L L+1"]
 
 Family = Literal[
     "random",
@@ -27,8 +32,6 @@ Family = Literal[
 ]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
-Matrix = Float[np.ndarray, "L+1 L+1"]
-_Rows = Float[np.ndarray, "L L+1"]
 
 # The paper's law of the diagonal: clip(Normal(p, SPREAD), SMALLEST, 1).
 _SPREAD = 0.5

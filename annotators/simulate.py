@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from annotators.box_noise import biased_noise, gaussian_noise, iou_noise
 from annotators.matrices import Matrix, transition_matrix
@@ -15,6 +14,9 @@ from annotators.options import AnnotatorOptions
 from medmnist_det.boxes import GRID, paired_iou, snap
 from medmnist_det.labels import Error, Images, Labels
 from medmnist_det.streams import stream
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 # Images that share a stream of random numbers.
 _BLOCK = 4096

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
 from evaluation.bootstrap import Difference, Interval, difference, interval, resample
 from evaluation.budget import Budget, error_budget
@@ -21,6 +21,9 @@ from evaluation.quality import Quality, label_quality
 from evaluation.scores import Scores, score_problem
 from evaluation.truth import read_truth
 from medmnist_det.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Boxes up to which intervals and errors cost less than a second and so come unasked.
 QUICK = 50_000

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from evaluation.matching import match
 from evaluation.metrics import Metric, union
 from evaluation.problem import Problem
 from evaluation.resampling import resampled_ap
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 # Resamples between two calls of a progress bar.
 _STEP = 50

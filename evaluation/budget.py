@@ -31,14 +31,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from math import factorial
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from evaluation.matching import Matches, match, overlapping
 from evaluation.metrics import Metric
 from evaluation.problem import Problem
 from evaluation.resampling import RecallSteps, to_be_found
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
 
 #: IoU below which a box has nothing to do with an object: TIDE's value.
 BACKGROUND_IOU = 0.1

@@ -8,13 +8,16 @@ order of the input decides.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from evaluation.matching import Pairs, match, overlapping
 from evaluation.problem import Boxes, Problem
 from evaluation.resampling import to_be_found
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,12 +11,14 @@ import contextlib
 import io
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Float
 
 from evaluation.problem import Boxes, Problem
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Engine = Literal["hotcoco", "pycocotools"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from evaluation.engines import COCO_SIZES, LIMITS
 from evaluation.problem import Boxes, Problem
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
 
 # COCO accepts a hair less than 1 where a threshold is 1.
 _HIGHEST = 1 - 1e-10

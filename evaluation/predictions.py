@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Int
 
 from evaluation.problem import Boxes, Truth
 from evaluation.truth import no_collection, row_of, sound, stacked
@@ -23,6 +22,9 @@ from medmnist_det.coco import RATER_KEYS, read_coco
 from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_bytes, read_json
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Int
 
 #: Given the image ids of a file, says in half a sentence which truth they fit ("" if none known).
 Hint = Callable[[set[Any]], str]

@@ -7,13 +7,15 @@ cost the last bit of a width, and an IoU that sits on a threshold would then fli
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from medmnist_det.boxes import xywh_to_xyxy, xyxy_to_xywh
 from medmnist_det.labels import Classes, LabelSet
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
 
 _TYPES = {
     "image": np.int64,

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from evaluation.engines import RECALLS
 from evaluation.matching import Matches
 from evaluation.problem import Problem
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
 
 # Numbers that are worked on at a time: rows of this many stay within a core's cache.
 _CHUNK = 200_000

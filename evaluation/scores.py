@@ -7,13 +7,16 @@ no AP. Every mean says how many classes it covers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
 from evaluation.engines import COCO_SIZES, LIMITS, Curves, Engine, Size, run
 from evaluation.metrics import COCO, HEADLINE, Metric, union
 from evaluation.problem import Problem
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Finer than COCO's three, whose borders (32 and 96) it keeps: digits have sides of 8 to 99 px.
 #: An object of exactly a border's area belongs to both sides, as in COCO.

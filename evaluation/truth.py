@@ -13,11 +13,10 @@ import gc
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Float, Int
 
 from evaluation.problem import Boxes, Truth, ascending
 from medmnist_det.coco import coco_lists
@@ -25,6 +24,9 @@ from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_bytes
 from medmnist_det.labels import Classes
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 # A lookup table may be so many times longer than what it looks up.
 _DENSE = 8

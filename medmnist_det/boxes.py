@@ -6,8 +6,12 @@ A box is ``(x_min, y_min, x_max, y_max)`` in pixels with exclusive maxima, so th
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from jaxtyping import Float
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 # Steps per pixel. Simulated boxes lie on this dyadic grid: their widths, COCO's [x, y, w, h] and
 # the way back are then exact in float64, so writing and reading a file changes no bit. One step

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-from jaxtyping import Float, Int
 
 from medmnist_det.boxes import areas, xyxy_to_xywh
 from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_json, write_atomically
 from medmnist_det.labels import Classes, Images, Labels, LabelSet
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    _Raters = tuple[
+        tuple[int | str, ...] | None, Int[np.ndarray, " n"] | None, Int[np.ndarray, "m 2"] | None
+    ]
 
 #: Names under which files say who drew an annotation, in the order in which they are looked for.
 RATER_KEYS = ("rater_id", "rater", "rad_id", "annotator")
@@ -211,11 +217,6 @@ def _read_classes(path: Path, rows: list[Any]) -> Classes:
             raise InputError(f"{path}, category {k}: id is {key!r}; category ids are whole numbers")
     names = tuple(str(row.get("name", key)) for row, key in zip(rows, ids, strict=True))
     return Classes(ids=ids, names=names)  # type: ignore[arg-type]
-
-
-_Raters = tuple[
-    tuple[int | str, ...] | None, Int[np.ndarray, " n"] | None, Int[np.ndarray, "m 2"] | None
-]
 
 
 def _read_raters(path: Path, entries: Entries, content: dict[str, Any]) -> _Raters:

@@ -6,13 +6,15 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from jaxtyping import Int, UInt8
 
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_bytes
+
+if TYPE_CHECKING:
+    from jaxtyping import Int, UInt8
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from medmnist_det.boxes import xywh_to_xyxy
 from medmnist_det.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 _BOX = "boxes are [x, y, width, height] in pixels"
 

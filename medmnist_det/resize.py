@@ -8,9 +8,12 @@ product and every partial sum is exact and no order of summation, vector unit or
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int, UInt8
 
 # Interpolation weights are whole 256ths: 255 * 256 * 256 is the largest sum, below float32's 2**24.
 _UNIT = 256

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
 
 from medmnist_det.digits import SIDE, Digits, Split
 from medmnist_det.errors import InputError
 from medmnist_det.labels import Labels
 from medmnist_det.resize import nonzero_range, resize
 from medmnist_det.streams import stream
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Int, UInt8
 
 #: Scenes that share one stream of random numbers, and the unit of work of a worker.
 BLOCK = 512
