@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotators.box_noise import biased_noise, gaussian_noise, iou_noise
-from annotators.matrices import Matrix, transition_matrix
+from annotators.matrices import transition_matrix
 from annotators.options import AnnotatorOptions
 from medmnist_det.boxes import GRID, paired_iou, snap
 from medmnist_det.labels import Error, Images, Labels
@@ -17,6 +17,8 @@ from medmnist_det.streams import stream
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
+
+    from annotators.matrices import Matrix
 
 # Images that share a stream of random numbers.
 _BLOCK = 4096
