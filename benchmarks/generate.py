@@ -5,8 +5,10 @@
 
 Whole processes from start to exit into fresh folders, one after the other in every round, so that
 what else the machine does strikes all alike. The rival (benchmarks/rival_compose.py) composes and
-writes the same law of scenes with true labels; ours also simulates and writes a crowd of three, and
-hashes everything. One process means one core (taskset), for both.
+writes the same law of scenes with true labels. "Same work" is our library doing just that; "all" is
+the command, which also simulates and writes a crowd of three, and hashes everything. One process
+means one core (taskset), for both. The folders lie in TMPDIR: a slow disk hides everything else, so
+TMPDIR=/dev/shm compares the programs.
 """
 
 from __future__ import annotations
@@ -24,6 +26,25 @@ import psutil
 
 HERE = Path(__file__).parent
 COMMAND = [sys.executable, "-c", "from cli import app; app()", "generate"]
+SAME_WORK = """
+import sys
+from pathlib import Path
+from medmnist_det.coco import write_coco
+from medmnist_det.digits import load_digits
+from medmnist_det.files import make_folder
+from medmnist_det.generate import label_set
+from medmnist_det.image_files import Job, write_images
+from medmnist_det.labels import stack
+from medmnist_det.scenes import SceneOptions
+
+if __name__ == "__main__":
+    root, out, images, workers = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
+    digits = load_digits("mnist", root)
+    make_folder(out / "train")
+    job = Job(folder=out, scenes=SceneOptions(), digits=digits, seed=0)
+    blocks = write_images(job, {"train": images, "val": 0, "test": 0}, workers)
+    write_coco(out / "truth.json", label_set(stack([labels for labels, _ in blocks]), 320))
+"""
 
 
 def timed(command: list[str], out: Path, cores: str) -> tuple[float, float]:
@@ -65,16 +86,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
     root = asked.digits_root.resolve()
-    images, rounds, many = (2_000, 1, 4_000) if asked.quick else (20_000, 5, 100_000)
+    images, rounds, many = (2_000, 1, 4_000) if asked.quick else (20_000, 3, 100_000)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "set"
         rival = [sys.executable, str(HERE / "rival_compose.py"), str(root), str(out), str(images)]
+        script = Path(folder) / "same_work.py"
+        script.write_text(SAME_WORK)
+        same = [sys.executable, str(script), str(root), str(out), str(images)]
         seconds: dict[str, list[float]] = {}
         for _ in range(rounds):
             for name, command, cores in (
                 ("rival, 1 process", rival, "0"),
-                ("ours, 1 process", ours(root, out, images, 1), "0"),
-                ("ours, 2 processes", ours(root, out, images, 2), "0,1"),
+                ("same work, 1 process", [*same, "1"], "0"),
+                ("same work, 2", [*same, "2"], "0,1"),
+                ("all, 1 process", ours(root, out, images, 1), "0"),
+                ("all, 2 processes", ours(root, out, images, 2), "0,1"),
             ):
                 seconds.setdefault(name, []).append(timed(command, out, cores)[0])
                 subprocess.run(["sync"], check=True)
@@ -82,7 +108,7 @@ def main() -> None:
         for name, values in seconds.items():
             ratio = [a / b for a, b in zip(seconds["rival, 1 process"], values, strict=True)]
             rate = images / statistics.median(values)
-            print(f"  {name:18} {spread(values)}  {rate:6,.0f} images/s  ratio {spread(ratio)}")
+            print(f"  {name:20} {spread(values)}  {rate:6,.0f} images/s  ratio {spread(ratio)}")
         paper = [timed(ours(root, out, 7_000, 2), out, "0,1")[0] for _ in range(rounds)]
         print(f"paper preset, 7,000 images, 3 raters, 2 processes: {spread(paper)} s")
         print("peak memory, all processes:")

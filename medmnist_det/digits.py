@@ -57,7 +57,7 @@ class Digits:
         """Hash of all images and classes, split by split."""
         digest = hashlib.sha256()
         for split in SPLITS:
-            digest.update(self.images[split].tobytes())
+            digest.update(np.ascontiguousarray(self.images[split]).data)
             digest.update(self.labels[split].astype(np.uint8).tobytes())
         return digest.hexdigest()
 

@@ -137,7 +137,7 @@ def _fill(
             parts.append(labels)
             digests.append(digest)
             progress(labels.images)
-        truth = _label_set(stack(parts or [Labels.empty(0)]), plan.scenes.canvas)
+        truth = label_set(stack(parts or [Labels.empty(0)]), plan.scenes.canvas)
         truths[split] = truth.labels
         write_coco(out / "truth" / f"{split}.json", truth)
         hashes[split] = {"pixels": pixel_hash(iter(digests)), "truth": content_hash(truth)}
@@ -226,7 +226,8 @@ def _differences(theirs: Any, ours: dict[str, Any]) -> str:
     return "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
 
 
-def _label_set(labels: Labels, canvas: int) -> LabelSet:
+def label_set(labels: Labels, canvas: int) -> LabelSet:
+    """Return labels of digits with the tables of their square images and of the ten classes."""
     size = np.full(labels.images, canvas)
     images = Images(
         ids=tuple(range(1, labels.images + 1)),

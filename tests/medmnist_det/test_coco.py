@@ -155,7 +155,10 @@ def test_bad_files_are_refused_by_entry(path, value, message, tmp_path):
         (b"", "not a whole JSON file"),
         (b'{"images": [', "not a whole JSON file"),
         (b"[]", "holds a JSON list, not a COCO file"),
-        (gzip.compress(b'{"images": []}' * 99, mtime=0)[:-9], "the gzip stream is corrupt or cut short"),
+        (
+            gzip.compress(b'{"images": []}' * 99, mtime=0)[:-9],
+            "the gzip stream is corrupt or cut short",
+        ),
     ],
 )
 def test_files_that_are_no_coco_file_are_refused(content, message, tmp_path):
