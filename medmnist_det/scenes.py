@@ -202,9 +202,9 @@ def _render(
     image, digit, side, x, y = placed
     box = np.empty((placed.shape[1], 4), dtype=np.int64)
     strokes: list[np.ndarray] = [np.empty((0, 0), dtype=np.uint8)] * placed.shape[1]
-    for size in np.unique(side):
+    for size in np.flatnonzero(np.bincount(side)).tolist():
         rows = np.flatnonzero(side == size)
-        resized = resize(digits.images[split][digit[rows]], int(size))
+        resized = resize(digits.images[split][digit[rows]], size)
         across, down = np.any(resized, axis=1), np.any(resized, axis=2)
         if not np.any(across, axis=1).all():
             vanished = digit[rows][~np.any(across, axis=1)][0]
