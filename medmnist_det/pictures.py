@@ -30,7 +30,7 @@ def draw_scenes(
 
     The scenes are spread over the split, among those with three to six objects where there are
     some. Wrong classes, spurious boxes and misses are marked. ``raters`` are rows of the raters'
-    table, the first :data:`MOST_SHOWN` by default. Raises InputError for a split without an object.
+    table; by default the :data:`MOST_SHOWN` who looked at most of these scenes. Raises InputError for a split without an object.
     """
     truth = folder.truth(split)
     chosen = _choose(truth, scenes)
@@ -39,7 +39,7 @@ def draw_scenes(
     columns: list[tuple[str, LabelSet, int | None]] = [("truth", truth, None)]
     if split in CROWD_SPLITS:
         crowd = folder.crowd_with_provenance(split)
-        shown = range(min(len(crowd.raters or ()), MOST_SHOWN)) if raters is None else raters
+        shown = _busiest(crowd, chosen) if raters is None else raters
         columns += [(f"rater {(crowd.raters or ())[k]}", crowd, k) for k in shown]
     figure, axes = _figure(len(chosen), len(columns), 3.1, 3.1)
     for row, image in enumerate(chosen):
@@ -70,6 +70,16 @@ def draw_scenes(
         fontsize=10,
     )
     _save(path, figure)
+
+
+def _busiest(crowd: LabelSet, images: list[int]) -> list[int]:
+    """Return the raters who looked at most of the images, as many as fit, in their own order."""
+    pairs = crowd.labels.assigned
+    every = np.arange(len(crowd.raters or ()))
+    looked = np.zeros(len(every))
+    if pairs is not None:
+        looked = np.bincount(pairs[np.isin(pairs[:, 0], images), 1], minlength=len(every))
+    return sorted(np.argsort(-looked, kind="stable")[:MOST_SHOWN].tolist())
 
 
 def _choose(truth: LabelSet, scenes: int) -> list[int]:

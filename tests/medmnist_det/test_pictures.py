@@ -43,3 +43,22 @@ def test_a_split_without_an_object_cannot_be_shown(small, tmp_path, monkeypatch)
     monkeypatch.setattr(Folder, "truth", lambda *_: empty)
     with pytest.raises(InputError, match="no train image holds an object; show another --split"):
         draw_scenes(tmp_path / "x.png", small, "train")
+
+
+def test_of_many_raters_those_who_looked_are_shown():
+    from medmnist_det.labels import Classes, Images, Labels, LabelSet
+    from medmnist_det.pictures import _busiest
+
+    images = Images(ids=(1, 2), names=("a", "b"), width=np.ones(2), height=np.ones(2))
+    pairs = np.array([[0, 7], [0, 8], [0, 19], [1, 2], [1, 7]])
+    labels = Labels(
+        images=2, image=np.zeros(0), box=np.zeros((0, 4)), label=np.zeros(0), assigned=pairs
+    )
+    crowd = LabelSet(
+        images=images,
+        classes=Classes(ids=(1,), names=("x",)),
+        labels=labels,
+        raters=tuple(range(20)),
+    )
+    assert set(_busiest(crowd, [0, 1])) >= {2, 7, 8, 19}
+    assert set(_busiest(crowd, [0])) >= {7, 8, 19}
