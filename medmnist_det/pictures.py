@@ -30,7 +30,8 @@ def draw_scenes(
 
     The scenes are spread over the split, among those with three to six objects where there are
     some. Wrong classes, spurious boxes and misses are marked. ``raters`` are rows of the raters'
-    table; by default the :data:`MOST_SHOWN` who looked at most of these scenes. Raises InputError for a split without an object.
+    table; by default the :data:`MOST_SHOWN` who looked at most of these scenes. Raises InputError
+    for a split without an object.
     """
     truth = folder.truth(split)
     chosen = _choose(truth, scenes)
