@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
-from medmnist_det.boxes import areas, xywh_to_xyxy, xyxy_to_xywh
+from medmnist_det.boxes import areas, xyxy_to_xywh
+from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_json, write_atomically
 from medmnist_det.labels import Classes, Images, Labels, LabelSet
@@ -128,17 +129,10 @@ def read_coco(path: Path, *, zero_area: bool = False) -> LabelSet:
     ``rater_list``. ``zero_area`` accepts boxes without an area. Raises InputError that names the
     file, the entry and the remedy for anything that a COCO file cannot be.
     """
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise InputError(
-            f"{path}: holds a JSON {type(content).__name__}, not a COCO file; {_SHAPE}"
-        )
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(content.get(key), list):
-            raise InputError(f"{path}: has no list '{key}'; {_SHAPE}")
+    content = coco_lists(path)
     images = _read_images(path, content["images"])
     classes = _read_classes(path, content["categories"])
-    entries = _Entries(path, "annotation", content["annotations"])
+    entries = Entries(path, "annotation", content["annotations"])
     box = entries.boxes("bbox", zero_area=zero_area)
     image = entries.lookup("image_id", images.ids, "images")
     label = entries.lookup("category_id", classes.ids, "categories")
@@ -155,6 +149,19 @@ def read_coco(path: Path, *, zero_area: bool = False) -> LabelSet:
         assigned=assigned,
     )
     return LabelSet(images=images, classes=classes, labels=_forget_defaults(labels), raters=raters)
+
+
+def coco_lists(path: Path) -> dict[str, Any]:
+    """Return a COCO file's content, which has the three lists. Raises InputError."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path}: holds a JSON {type(content).__name__}, not a COCO file; {_SHAPE}"
+        )
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(content.get(key), list):
+            raise InputError(f"{path}: has no list '{key}'; {_SHAPE}")
+    return content
 
 
 _SHAPE = "a COCO file is an object with the lists images, annotations and categories"
@@ -178,7 +185,7 @@ def _forget_defaults(labels: Labels) -> Labels:
 
 
 def _read_images(path: Path, rows: list[Any]) -> Images:
-    entries = _Entries(path, "image", rows)
+    entries = Entries(path, "image", rows)
     ids = entries.unique("id")
     names = tuple(str(row.get("file_name", key)) for row, key in zip(rows, ids, strict=True))
     size = {key: entries.numbers(key) for key in ("width", "height")}
@@ -196,7 +203,7 @@ def _read_images(path: Path, rows: list[Any]) -> Images:
 
 
 def _read_classes(path: Path, rows: list[Any]) -> Classes:
-    entries = _Entries(path, "category", rows)
+    entries = Entries(path, "category", rows)
     ids = entries.unique("id")
     for k, key in enumerate(ids):
         if not isinstance(key, int):
@@ -210,7 +217,7 @@ _Raters = tuple[
 ]
 
 
-def _read_raters(path: Path, entries: _Entries, images: list[dict[str, Any]]) -> _Raters:
+def _read_raters(path: Path, entries: Entries, images: list[dict[str, Any]]) -> _Raters:
     key = next((key for key in RATER_KEYS if entries.rows and entries.have(key)), None)
     lists = [row["rater_list"] for row in images if isinstance(row.get("rater_list"), list)]
     listed = bool(images) and len(lists) == len(images)
@@ -233,99 +240,3 @@ def _read_raters(path: Path, entries: _Entries, images: list[dict[str, Any]]) ->
                 f"{entry['image_id']!r}; add the rater there"
             )
     return raters, rater, np.array(pairs, dtype=np.int64).reshape(-1, 2)
-
-
-class _Entries:
-    """One list of a file, read column by column; every complaint names the file and the entry."""
-
-    def __init__(self, path: Path, kind: str, rows: list[Any]) -> None:
-        self.path, self.kind, self.rows = path, kind, rows
-        for k, row in enumerate(rows):
-            if not isinstance(row, dict):
-                raise InputError(f"{path}, {kind} {k}: is {row!r}; it must be an object")
-
-    def have(self, key: str) -> bool:
-        """Say whether the column is there; one that only some entries have is refused."""
-        count = sum(key in row for row in self.rows)
-        if 0 < count < len(self.rows):
-            self.column(key)
-        return count > 0
-
-    def column(self, key: str) -> list[Any]:
-        try:
-            return [row[key] for row in self.rows]
-        except KeyError:
-            k = next(k for k, row in enumerate(self.rows) if key not in row)
-            raise InputError(f"{self.path}, {self.kind} {k}: has no '{key}'; add it") from None
-
-    def unique(self, key: str) -> tuple[Any, ...]:
-        values, seen = self.column(key), set()
-        for k, value in enumerate(values):
-            if not isinstance(value, int | str):
-                raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; give a number")
-            if value in seen:
-                raise InputError(
-                    f"{self.path}, {self.kind} {k}: {key} {value!r} is there twice; make it unique"
-                )
-            seen.add(value)
-        return tuple(values)
-
-    def numbers(self, key: str) -> Float[np.ndarray, " n"]:
-        values = self.column(key)
-        for k, value in enumerate(values):
-            if not isinstance(value, int | float):
-                raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; give a number")
-        numbers = np.array(values, dtype=np.float64)
-        self.refuse(~np.isfinite(numbers), lambda k: f"{key} is {values[k]}; give a finite number")
-        return numbers
-
-    def boxes(self, key: str, *, zero_area: bool) -> Float[np.ndarray, "n 4"]:
-        values = self.column(key)
-        for k, value in enumerate(values):
-            if not (
-                isinstance(value, list)
-                and len(value) == 4
-                and all(isinstance(number, int | float) for number in value)
-            ):
-                raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; {_BOX}")
-        boxes = np.array(values, dtype=np.float64).reshape(-1, 4)
-        self.refuse(
-            ~np.isfinite(boxes.sum(axis=1)),
-            lambda k: f"{key} {values[k]} is not finite; {_BOX}",
-        )
-        for column, side in ((2, "width"), (3, "height")):
-            self.refuse(
-                boxes[:, column] < 0,
-                lambda k, c=column, s=side: f"{key} has a negative {s} ({values[k][c]}); {_BOX}",
-            )
-        if not zero_area:
-            self.refuse(
-                np.minimum(boxes[:, 2], boxes[:, 3]) <= 0,
-                lambda k: f"{key} {values[k]} has no area; remove it or give it a size",
-            )
-        return xywh_to_xyxy(boxes)
-
-    def lookup(self, key: str, known: Sequence[int | str], table: str) -> Int[np.ndarray, " n"]:
-        number = {name: k for k, name in enumerate(known)}
-        values = self.column(key)
-        try:
-            return np.array([number[value] for value in values], dtype=np.int64)
-        except (KeyError, TypeError):
-            bad = [
-                k
-                for k, value in enumerate(values)
-                if not isinstance(value, int | str) or value not in number
-            ]
-            raise InputError(
-                f"{self.path}, {self.kind} {bad[0]}: {key} {values[bad[0]]!r} is not in {table} "
-                f"({len(bad)} such entries); add it there or remove them"
-            ) from None
-
-    def refuse(self, bad: np.ndarray, complaint: Callable[[int], str]) -> None:
-        """Raise about the first bad entry, if there is one."""
-        if bad.any():
-            k = int(np.argmax(bad))
-            raise InputError(f"{self.path}, {self.kind} {k}: {complaint(k)}")
-
-
-_BOX = "boxes are [x, y, width, height] in pixels"

@@ -1,0 +1,139 @@
+"""The JSON file of an assessment: every number in full, undefined ones as null."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from evaluation.assessment import Assessment, Comparison
+from evaluation.bootstrap import Interval
+from evaluation.budget import Budget
+from evaluation.engines import RECALLS, describe
+from evaluation.scores import Mean
+from medmnist_det.files import write_atomically
+
+
+def write_json(path: Path, found: Assessment | Comparison) -> None:
+    """Write an assessment or comparison as JSON, atomically. Raises InputError."""
+    content = as_dict(found) if isinstance(found, Assessment) else _comparison(found)
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
+    write_atomically(path, [orjson.dumps(content, option=options), b"\n"])
+
+
+def as_dict(found: Assessment) -> dict[str, Any]:
+    """Return an assessment as plain values: numbers, texts, lists, dictionaries and None."""
+    scores = found.scores
+    names = [metric.name for metric in scores.metrics]
+    return {
+        "predictions": found.source,
+        "truth": found.truth.source,
+        **found.facts,
+        "engine": describe(scores.engine),
+        "images": scores.images,
+        "objects": scores.objects,
+        "crowd_regions": scores.crowd_regions,
+        "boxes": scores.detections,
+        "scores": {
+            metric.name: {
+                **_mean(mean),
+                "thresholds": list(metric.thresholds),
+                "interval": _interval(spread, found.seed),
+            }
+            for metric, mean, spread in zip(
+                scores.metrics, scores.headline, found.intervals, strict=True
+            )
+        },
+        "coco": {name: _mean(mean) for name, mean in scores.coco.items()},
+        "label_quality": None if found.quality is None else dict(_fields(found.quality)),
+        "classes": [
+            {
+                "name": row.name,
+                "objects": row.objects,
+                "boxes": row.detections,
+                "ap": dict(zip(names, row.ap, strict=True)),
+                "ar": row.ar,
+            }
+            for row in scores.classes
+        ],
+        "sizes": [
+            {
+                "side": row.name,
+                "objects": row.objects,
+                "ap": {name: _mean(mean) for name, mean in zip(names, row.ap, strict=True)},
+                "ar": _mean(row.ar),
+            }
+            for row in scores.sizes
+        ],
+        "error_budget": {budget.metric.name: _budget(budget) for budget in found.budgets} or None,
+        "confusion": _confusion(found),
+        "precision_recall": {
+            "recall": RECALLS.tolist(),
+            "precision": [
+                {"iou": iou, "classes": list(_curves(found, row))}
+                for row, iou in enumerate(scores.thresholds)
+            ],
+        },
+        "images_not_looked_at": found.not_looked,
+        "warnings": list(found.warnings),
+    }
+
+
+def _fields(record: Any) -> Iterator[tuple[str, Any]]:
+    for name in record.__dataclass_fields__:
+        yield name, getattr(record, name)
+
+
+def _mean(mean: Mean) -> dict[str, Any]:
+    return {"value": mean.value, "classes": mean.classes, "of": mean.of}
+
+
+def _interval(spread: Interval | None, seed: int) -> dict[str, Any] | None:
+    return None if spread is None else {**dict(_fields(spread)), "seed": seed}
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return {
+        "lost": budget.lost,
+        "errors": [dict(_fields(loss)) for loss in budget.losses],
+    }
+
+
+def _confusion(found: Assessment) -> dict[str, Any] | None:
+    if found.confusion is None:
+        return None
+    return {
+        "rows": [*found.truth.classes.names, "nothing"],
+        "columns": [*found.truth.classes.names, "missed"],
+        "counts": found.confusion.counts.tolist(),
+        "iou": found.confusion.iou,
+        "score": found.confusion.score,
+    }
+
+
+def _curves(found: Assessment, row: int) -> Iterator[list[float] | None]:
+    for k, one in enumerate(found.scores.classes):
+        curve = found.scores.precision[row, :, k]
+        yield curve.tolist() if one.objects else None
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    return {
+        "first": as_dict(found.first),
+        "second": as_dict(found.second),
+        "differences": {
+            metric.name: None
+            if delta is None
+            else {
+                "value": delta.value,
+                "interval": _interval(delta.interval, found.first.seed),
+                "p_value": delta.p_value,
+                "real": delta.real,
+            }
+            for metric, delta in zip(
+                found.first.scores.metrics, found.differences, strict=True
+            )
+        },
+    }

@@ -1,0 +1,237 @@
+"""Reading what is scored: COCO results, COCO files with annotations, YOLO text folders.
+
+As for truth there is a quick reader for results lists that keep to the format and a thorough one
+that defines what is accepted and says which entry is at fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Int
+
+from evaluation.problem import Boxes, Truth
+from evaluation.truth import row_of, sound, stacked
+from evaluation.yolo import read_yolo
+from medmnist_det.coco import RATER_KEYS, read_coco
+from medmnist_det.boxes import xyxy_to_xywh
+from medmnist_det.entries import Entries
+from medmnist_det.errors import InputError
+from medmnist_det.files import read_bytes, read_json
+
+#: Given the image ids of a file, says in half a sentence which truth they fit ("" if none known).
+Hint = Callable[[set[Any]], str]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictions:
+    """The boxes of one file, ready to be scored against the truth that they were read for."""
+
+    source: str
+    boxes: Boxes
+    #: Boxes that somebody drew (or that were fused from such), rather than a detector's guesses.
+    drawn: bool = False
+    #: Images that the rater looked at; None: all of them.
+    looked: Bool[np.ndarray, " images"] | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+
+def read_predictions(
+    path: Path, truth: Truth, *, rater: str | None = None, hint: Hint = lambda ids: ""
+) -> Predictions:
+    """Return the boxes of a file or folder for the images and classes of ``truth``.
+
+    A results list needs a score per entry. A COCO file with ``annotations`` is a label set: its
+    boxes keep their scores, or score 1; of a crowd file ``rater`` chooses whose boxes. A folder
+    holds YOLO text files with scores. An empty list is valid. Raises InputError that names the
+    file, the entry and the remedy; nothing is skipped or repaired.
+    """
+    if path.is_dir():
+        _no_raters(path, rater)
+        return _checked(path, read_yolo(path, truth))
+    content = read_bytes(path)
+    boxes = _at_once(content, truth)
+    if boxes is None:
+        rows = read_json(path)
+        if isinstance(rows, dict) and "annotations" in rows:
+            return _label_set(path, rows, truth, rater, hint)
+        if not isinstance(rows, list):
+            raise InputError(
+                f"{path}: holds {_kind(rows)}, not predictions; give a list of "
+                '{"image_id", "category_id", "bbox", "score"} or a COCO file with annotations'
+            )
+        boxes = _entry_by_entry(Entries(path, "entry", rows), truth, hint, scored=True)
+    _no_raters(path, rater)
+    _refuse_duplicates(path, boxes)
+    return _checked(path, boxes)
+
+
+class _Entry(msgspec.Struct, gc=False):
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    score: float
+
+
+_decoder = msgspec.json.Decoder(list[_Entry])
+
+
+def _at_once(content: bytes, truth: Truth) -> Boxes | None:
+    if not all(isinstance(key, int) for key in truth.ids):
+        return None
+    try:
+        rows = _decoder.decode(content)
+    except msgspec.MsgspecError:
+        return None
+    image = row_of([row.image_id for row in rows], truth.ids)  # type: ignore[arg-type]
+    label = row_of([row.category_id for row in rows], truth.classes.ids)
+    bbox = stacked([row.bbox for row in rows])
+    score = np.fromiter([row.score for row in rows], dtype=np.float64, count=len(rows))
+    known = image.max(initial=-1) < len(truth.ids) and label.max(initial=-1) < len(truth.classes)
+    if not (known and sound(bbox) and np.isfinite(score).all()):
+        return None
+    return Boxes.of(image=image, bbox=bbox, label=label, score=score)
+
+
+def _entry_by_entry(entries: Entries, truth: Truth, hint: Hint, *, scored: bool) -> Boxes:
+    return Boxes.of(
+        image=_known(entries, "image_id", truth.ids, truth, hint),
+        bbox=entries.bboxes("bbox", zero_area=True),
+        label=_known(entries, "category_id", truth.classes.ids, truth, _counting_from_zero(truth)),
+        score=entries.numbers("score") if scored else None,
+    )
+
+
+def _known(
+    entries: Entries, key: str, ids: tuple[Any, ...], truth: Truth, hint: Hint
+) -> Int[np.ndarray, " n"]:
+    values = entries.column(key)
+    for k, value in enumerate(values):
+        if not isinstance(value, int | str):
+            raise InputError(
+                f"{entries.path}, {entries.kind} {k}: {key} is {value!r}; give one of the ids in "
+                f"{truth.source}"
+            )
+    row = {value: k for k, value in enumerate(ids)}
+    bad = [k for k, value in enumerate(values) if value not in row]
+    if bad:
+        known = f"{ids[0]!r} to {ids[-1]!r}" if ids else "none"
+        raise InputError(
+            f"{entries.path}, {entries.kind} {bad[0]}: {key} {values[bad[0]]!r} is not in "
+            f"{truth.source}, whose ids are {known} ({len(bad):,} of {len(values):,} entries name "
+            f"such ids); {hint(set(values)) or 'name the truth that the file was made for'}"
+        )
+    return np.array([row[value] for value in values], dtype=np.int64)
+
+
+def _counting_from_zero(truth: Truth) -> Hint:
+    def hint(ids: set[Any]) -> str:
+        if {key + 1 for key in ids if isinstance(key, int)} <= set(truth.classes.ids):
+            return "it seems to count classes from 0: add 1 to each category_id"
+        return ""
+
+    return hint
+
+
+def _label_set(
+    path: Path, content: dict[str, Any], truth: Truth, rater: str | None, hint: Hint
+) -> Predictions:
+    rows = content["annotations"]
+    if not isinstance(rows, list):
+        raise InputError(f"{path}: 'annotations' is {_kind(rows)}; it must be a list of boxes")
+    entries = Entries(path, "annotation", rows)
+    crowd = any(key in row for row in rows[:1] for key in RATER_KEYS)
+    if rater is not None or crowd:
+        return _one_rater(path, truth, rater, hint)
+    scored = bool(rows) and entries.have("score")
+    boxes = _entry_by_entry(entries, truth, hint, scored=scored)
+    if scored:
+        _refuse_duplicates(path, boxes)
+    return _checked(path, boxes, drawn=True)
+
+
+def _one_rater(path: Path, truth: Truth, rater: str | None, hint: Hint) -> Predictions:
+    crowd = read_coco(path, zero_area=True)
+    labels, raters = crowd.labels, crowd.raters
+    if raters is None or labels.rater is None:
+        raise InputError(f"{path}: does not say who drew its boxes; leave --rater out")
+    names = [str(name) for name in raters]
+    if rater is None or rater not in names:
+        found = f"no rater {rater!r}" if rater is not None else f"the boxes of {len(names)} raters"
+        raise InputError(
+            f"{path}: holds {found}; choose one with --rater, of {', '.join(names[:20])}"
+            f"{' ...' if len(names) > 20 else ''}"
+        )
+    unknown = [key for key in crowd.images.ids if key not in set(truth.ids)]
+    if unknown:
+        raise InputError(
+            f"{path}: {len(unknown):,} of its {len(crowd.images):,} images are not in "
+            f"{truth.source} (first: {unknown[0]!r}); "
+            f"{hint(set(crowd.images.ids)) or 'name the truth that the file was made for'}"
+        )
+    mine = labels.of_rater(names.index(rater))
+    row = {key: k for k, key in enumerate(truth.ids)}
+    image = np.array([row[key] for key in crowd.images.ids], dtype=np.int64)
+    looked = None
+    if mine.assigned is not None:
+        looked = np.zeros(len(truth.ids), dtype=bool)
+        looked[image[mine.assigned[:, 0]]] = True
+    class_row = row_of(list(crowd.classes.ids), truth.classes.ids)
+    if class_row.max(initial=-1) >= len(truth.classes):
+        raise InputError(f"{path}: has categories that {truth.source} does not have; map them")
+    boxes = Boxes.of(
+        image=image[mine.image],
+        bbox=xyxy_to_xywh(mine.box),
+        label=class_row[mine.label],
+        score=mine.score,
+    )
+    return _checked(path, boxes, drawn=True, looked=looked, name=f"{path}, rater {rater}")
+
+
+def _no_raters(path: Path, rater: str | None) -> None:
+    if rater is not None:
+        raise InputError(f"{path}: holds a detector's boxes, not raters'; leave --rater out")
+
+
+def _refuse_duplicates(path: Path, boxes: Boxes) -> None:
+    """Refuse an entry that repeats another; the message counts within the image."""
+    columns = [boxes.image, boxes.label, *boxes.bbox.T.copy(), boxes.score]
+    mixed = np.zeros(len(boxes), dtype=np.uint64)
+    for column in columns:
+        # A multiplicative hash: sorting one word a row is far quicker than sorting the rows.
+        mixed = (mixed ^ column.view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    words = np.sort(mixed)
+    if not (words[1:] == words[:-1]).any():
+        return
+    rows = np.stack([column.astype(np.float64) for column in columns], axis=1)
+    order = np.lexsort(rows.T)
+    same = np.flatnonzero((rows[order][1:] == rows[order][:-1]).all(axis=1))
+    if len(same):
+        k = order[same[0] + 1]
+        raise InputError(
+            f"{path}: {len(same):,} entries repeat another one (same image, class, box and score; "
+            f"first: box {boxes.bbox[k].tolist()} with score {boxes.score[k]}); remove the copies"
+        )
+
+
+def _checked(path: Path, boxes: Boxes, *, name: str | None = None, **facts: Any) -> Predictions:
+    outside = (boxes.score < 0) | (boxes.score > 1)
+    warnings = ()
+    if outside.any():
+        k = int(np.argmax(outside))
+        warnings = (
+            f"{path}: {int(outside.sum()):,} of {len(boxes):,} scores lie outside [0, 1] (such as "
+            f"{boxes.score[k]}); only their order counts here, but they are no probabilities",
+        )
+    return Predictions(source=name or str(path), boxes=boxes, warnings=warnings, **facts)
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "a JSON object", list: "a list", str: "a text", type(None): "null"}
+    return names.get(type(value), "a number")

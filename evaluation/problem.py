@@ -1,0 +1,188 @@
+"""What is scored: the boxes of a truth and of a detector in columns, free of ids and file names.
+
+Boxes keep COCO's ``[x, y, width, height]`` exactly as a file gives them: corners and back would
+cost the last bit of a width, and an IoU that sits on a threshold would then flip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from medmnist_det.boxes import xywh_to_xyxy, xyxy_to_xywh
+from medmnist_det.labels import Classes, Labels, LabelSet
+
+_TYPES = {
+    "image": np.int64,
+    "bbox": np.float64,
+    "label": np.int64,
+    "score": np.float64,
+    "area": np.float64,
+    "crowd": np.bool_,
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Boxes:
+    """The boxes of a split in columns of equal length n, sorted by image, read-only."""
+
+    #: Row of the image; images stand in ascending order of their ids, as pycocotools orders them.
+    image: Int[np.ndarray, " n"]
+    #: ``x, y, width, height`` in pixels.
+    bbox: Float[np.ndarray, "n 4"]
+    #: Class index, 0..K-1.
+    label: Int[np.ndarray, " n"]
+    #: Confidence; 1 for boxes that somebody drew.
+    score: Float[np.ndarray, " n"]
+    #: Square pixels; a truth file may say that the object is smaller than its box.
+    area: Float[np.ndarray, " n"]
+    #: COCO's flag for a region that stands for many objects.
+    crowd: Bool[np.ndarray, " n"]
+
+    def __post_init__(self) -> None:
+        for name, dtype in _TYPES.items():
+            column = np.asarray(getattr(self, name), dtype=dtype).view()
+            column.setflags(write=False)
+            object.__setattr__(self, name, column)
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        image: np.ndarray,
+        bbox: np.ndarray,
+        label: np.ndarray,
+        score: np.ndarray | None = None,
+        area: np.ndarray | None = None,
+        crowd: np.ndarray | None = None,
+    ) -> Self:
+        """Return the table of rows in any order; rows of one image keep their order.
+
+        Without ``score`` every box scores 1, without ``area`` it is the box's own, without
+        ``crowd`` no box is a crowd region. No row at all is an empty table.
+        """
+        count = len(image)
+        table = cls(
+            image=image,
+            bbox=bbox.reshape(-1, 4),
+            label=label,
+            score=np.ones(count) if score is None else score,
+            area=bbox[:, 2] * bbox[:, 3] if area is None else area,
+            crowd=np.zeros(count, dtype=bool) if crowd is None else crowd,
+        )
+        if np.all(image[1:] >= image[:-1]):
+            return table
+        return table.select(np.argsort(image, kind="stable"))
+
+    @classmethod
+    def of_labels(cls, labels: Labels) -> Self:
+        """Return the table of a :class:`Labels`, whose images are taken to be in id order."""
+        return cls.of(
+            image=labels.image,
+            bbox=xyxy_to_xywh(labels.box),
+            label=labels.label,
+            score=labels.score,
+            area=labels.area,
+            crowd=labels.iscrowd,
+        )
+
+    def select(self, rows: np.ndarray) -> Self:
+        """Return the table of the chosen rows (a mask or row numbers that keep images sorted)."""
+        return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    @property
+    def corners(self) -> Float[np.ndarray, "n 4"]:
+        """``x_min, y_min, x_max, y_max`` of every box."""
+        return xywh_to_xyxy(self.bbox)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """One detector's boxes against the truth: all that an engine needs."""
+
+    images: int
+    classes: int
+    objects: Boxes
+    detections: Boxes
+
+    @property
+    def counted(self) -> Bool[np.ndarray, " objects"]:
+        """Which objects are to be found; crowd regions are not."""
+        return ~self.objects.crowd
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Truth:
+    """The truth of a split: its boxes and the ids and names that other files refer to it by."""
+
+    #: Where it comes from, for messages: a file, or "the truth".
+    source: str
+    #: Ascending.
+    ids: tuple[int | str, ...]
+    names: tuple[str, ...]
+    #: Width and height of every image in pixels; None where the file does not say.
+    sizes: Int[np.ndarray, "images 2"] | None
+    classes: Classes
+    boxes: Boxes
+
+    def problem(self, detections: Boxes) -> Problem:
+        """Return the scoring problem of a detector's boxes on this truth."""
+        return Problem(
+            images=len(self.ids),
+            classes=len(self.classes),
+            objects=self.boxes,
+            detections=detections,
+        )
+
+    def only(self, kept: Bool[np.ndarray, " images"]) -> Truth:
+        """Return the truth of some of the images: rows of :meth:`renumbered` boxes fit it."""
+        rows = np.flatnonzero(kept)
+        return Truth(
+            source=self.source,
+            ids=tuple(self.ids[k] for k in rows),
+            names=tuple(self.names[k] for k in rows),
+            sizes=None if self.sizes is None else self.sizes[rows],
+            classes=self.classes,
+            boxes=renumbered(self.boxes, kept),
+        )
+
+
+def renumbered(boxes: Boxes, kept: Bool[np.ndarray, " images"]) -> Boxes:
+    """Return the boxes of the kept images, with images counted among the kept."""
+    chosen = boxes.select(kept[boxes.image])
+    row = np.cumsum(kept) - 1
+    columns = {name: getattr(chosen, name) for name in _TYPES}
+    return Boxes(**columns | {"image": row[chosen.image]})
+
+
+def ascending(ids: tuple[int | str, ...]) -> list[int]:
+    """Return the rows of the ids in ascending order, numbers before texts."""
+    return sorted(range(len(ids)), key=lambda k: (isinstance(ids[k], str), ids[k]))
+
+
+def truth_of(labels: LabelSet, source: str = "the truth") -> Truth:
+    """Return a label set as truth, its images put into ascending order of their ids."""
+    order = ascending(labels.images.ids)
+    row = np.empty(len(order), dtype=np.int64)
+    row[order] = np.arange(len(order))
+    table = labels.labels
+    return Truth(
+        source=source,
+        ids=tuple(labels.images.ids[k] for k in order),
+        names=tuple(labels.images.names[k] for k in order),
+        sizes=np.stack([labels.images.width, labels.images.height], axis=1)[order],
+        classes=labels.classes,
+        boxes=Boxes.of(
+            image=row[table.image],
+            bbox=xyxy_to_xywh(table.box),
+            label=table.label,
+            area=table.area,
+            crowd=table.iscrowd,
+        ),
+    )

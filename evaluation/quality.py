@@ -1,0 +1,55 @@
+"""How good labels are: what a rater, or a fusion of raters, drew against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluation.confusion import pair_up
+from evaluation.problem import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """Label quality. A share of nothing is None: no box has no precision, no object no recall."""
+
+    images: int
+    objects: int
+    boxes: int
+    #: IoU from which a box is on an object, whatever its class.
+    iou: float
+    #: Share of the boxes that are on an object.
+    precision: float | None
+    #: Share of the objects that a box is on.
+    recall: float | None
+    #: Share of those boxes that name the object's class.
+    class_accuracy: float | None
+    #: Mean IoU of those boxes with their objects.
+    mean_iou: float | None
+
+
+def label_quality(problem: Problem, *, iou: float = 0.4) -> Quality:
+    """Return the quality of a label set (the problem's detections), pairing closest boxes first.
+
+    Boxes in crowd regions of the truth count neither for nor against.
+    """
+    boxes, objects = problem.detections, problem.objects
+    pairing = pair_up(boxes, objects, iou=iou)
+    pairs = pairing.pairs
+    found = len(pairs.iou)
+    same = boxes.label[pairs.detection] == objects.label[pairs.object]
+    return Quality(
+        images=problem.images,
+        objects=found + len(pairing.missed),
+        boxes=len(boxes),
+        iou=iou,
+        precision=_share(found, found + len(pairing.spurious)),
+        recall=_share(found, found + len(pairing.missed)),
+        class_accuracy=_share(int(np.count_nonzero(same)), found),
+        mean_iou=float(pairs.iou.mean()) if found else None,
+    )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,132 @@
+"""Mean AP of many resamples of the images, from matches that are made once.
+
+A resample gives every image a weight: how often it was drawn. AP needs, per class, the running
+sums of the weights of right and of claimed detections by falling score. Precision can peak only
+where a right detection stands, and a step of recall passes a whole number of the 101 recalls, so
+the sums are looked at in those places alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from evaluation.engines import RECALLS
+from evaluation.matching import Matches
+from evaluation.problem import Problem
+
+# Numbers that are worked on at a time: rows of this many stay within a core's cache.
+_CHUNK = 200_000
+
+# pycocotools adds this to every denominator.
+_TINY = np.spacing(1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClassMatches:
+    """The n counted detections of one class by falling score, and its objects, as weights see them.
+
+    ``right`` and ``claimed`` say which detections found an object and which count at all.
+    """
+
+    image: Int[np.ndarray, " n"]
+    right: Bool[np.ndarray, "T n"]
+    claimed: Bool[np.ndarray, "T n"]
+    #: Objects to be found in every image.
+    objects: Int[np.ndarray, " images"]
+
+
+def by_class(problem: Problem, matches: Matches) -> Iterator[ClassMatches]:
+    """Yield the matches of each class."""
+    label = problem.detections.label[matches.row]
+    image = problem.detections.image[matches.row]
+    ends = np.searchsorted(label, np.arange(problem.classes + 1))
+    proper = to_be_found(problem)
+    for k in range(problem.classes):
+        part = slice(ends[k], ends[k + 1])
+        claimed = ~matches.ignored[:, part]
+        mine = problem.objects.image[proper & (problem.objects.label == k)]
+        yield ClassMatches(
+            image=image[part],
+            right=claimed & (matches.found[:, part] < len(problem.objects)),
+            claimed=claimed,
+            objects=np.bincount(mine, minlength=problem.images),
+        )
+
+
+def to_be_found(problem: Problem) -> Bool[np.ndarray, " objects"]:
+    """Return which objects count; crowd regions do not, nor what is too large for COCO."""
+    return ~(problem.objects.crowd | (problem.objects.area > 1e10))
+
+
+def resampled_ap(
+    problem: Problem, matches: Matches, weights: Int[np.ndarray, "B images"]
+) -> Float[np.ndarray, "B T K"]:
+    """Return AP of every class at every threshold for B weightings of the images.
+
+    Weights of 1 give what the engines give. NaN where a weighting leaves a class without an object.
+    """
+    weights = np.asarray(weights, dtype=np.int32)
+    result = np.full((len(weights), len(matches.found), problem.classes), np.nan)
+    for k, one in enumerate(by_class(problem, matches)):
+        rows = max(1, _CHUNK // max(1, len(one.image)))
+        for start in range(0, len(weights), rows):
+            part = slice(start, start + rows)
+            result[part, :, k] = _class_ap(one, weights[part])
+    return result
+
+
+def _class_ap(
+    one: ClassMatches, weights: Int[np.ndarray, "b images"]
+) -> Float[np.ndarray, "b T"]:
+    objects = weights @ one.objects
+    passed = RecallSteps(objects)
+    weight = weights[:, one.image]
+    claimed = np.cumsum(weight, axis=1)
+    result = np.empty((len(weights), len(one.right)))
+    for t, (right, counts) in enumerate(zip(one.right, one.claimed, strict=True)):
+        place = np.flatnonzero(right)
+        so_far = claimed if counts.all() else np.cumsum(weight * counts, axis=1)
+        result[:, t] = passed.ap(np.cumsum(weight[:, place], axis=1), so_far[:, place])
+    return result
+
+
+class RecallSteps:
+    """How many of the 101 recalls lie at or below k of N objects found, for each row's own N.
+
+    Raises nothing: rows with N = 0 give an AP of NaN.
+    """
+
+    def __init__(self, objects: Int[np.ndarray, " b"]) -> None:
+        self.objects = objects
+        numbers, self._which = np.unique(objects, return_inverse=True)
+        # k / N in the engines' own floating point, so that ties with a recall fall as theirs do.
+        tables = [
+            np.searchsorted(RECALLS, np.arange(n + 1) / max(n, 1), side="right") for n in numbers
+        ]
+        lengths = np.array([len(table) for table in tables])
+        self._start = (np.cumsum(lengths) - lengths)[self._which]
+        self._table = np.concatenate(tables)
+
+    def ap(
+        self, right: Int[np.ndarray, "b n"], claimed: Int[np.ndarray, "b n"]
+    ) -> Float[np.ndarray, " b"]:
+        """Return the mean of 101 precisions from running sums by falling score; 0 without any."""
+        undefined = self.objects == 0
+        if right.shape[1] == 0:
+            return np.where(undefined, np.nan, 0.0)
+        best = self.envelope(right, claimed)
+        passed = self._table[self._start[:, None] + right]
+        steps = np.diff(passed, axis=1, prepend=0)
+        return np.where(undefined, np.nan, np.einsum("bn,bn->b", best, steps) / len(RECALLS))
+
+    @staticmethod
+    def envelope(
+        right: Int[np.ndarray, "b n"], claimed: Int[np.ndarray, "b n"]
+    ) -> Float[np.ndarray, "b n"]:
+        """Return the best precision at this recall or a higher one."""
+        precision = right / (claimed + _TINY)
+        return np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
