@@ -1,0 +1,78 @@
+"""Pairs of boxes that overlap, and the order of boxes that depends on nothing but the boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt64
+
+from medmnist_det.boxes import paired_iou
+from medmnist_det.labels import Labels
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pairs:
+    """Pairs of boxes of different raters in one image, with their IoU; ``first < second``."""
+
+    first: Int[np.ndarray, " p"]
+    second: Int[np.ndarray, " p"]
+    iou: Float[np.ndarray, " p"]
+
+    def select(self, rows: np.ndarray) -> Pairs:
+        """Return some of the pairs."""
+        return Pairs(first=self.first[rows], second=self.second[rows], iou=self.iou[rows])
+
+
+def canonical_order(labels: Labels) -> Int[np.ndarray, " n"]:
+    """Return the rows sorted by image, box, rater and class: the same boxes in the same order.
+
+    Only boxes that nothing tells apart keep the order of the input.
+    """
+    x_min, y_min, x_max, y_max = labels.box.T
+    rater = np.zeros(len(labels), dtype=np.int64) if labels.rater is None else labels.rater
+    score = labels.confidence
+    return np.lexsort((score, labels.label, rater, y_max, x_max, y_min, x_min, labels.image))
+
+
+def overlapping_pairs(
+    image: Int[np.ndarray, " n"], box: Float[np.ndarray, "n 4"], rater: Int[np.ndarray, " n"]
+) -> Pairs:
+    """Return all pairs of boxes of different raters that overlap; rows are in canonical order.
+
+    A sweep from left to right: each box meets the next one, then the next but one, as long as that
+    one begins before it ends. Memory is linear in the boxes and in the pairs found.
+    """
+    parts: list[Pairs] = []
+    here, step = np.arange(len(image)), 0
+    while len(here):
+        step += 1
+        here = here[here + step < len(image)]
+        there = here + step
+        near = (image[here] == image[there]) & (box[there, 0] < box[here, 2])
+        here, there = here[near], there[near]
+        iou = np.where(rater[here] == rater[there], 0.0, paired_iou(box[here], box[there]))
+        kept = iou > 0
+        parts.append(Pairs(first=here[kept], second=there[kept], iou=iou[kept]))
+    empty = np.zeros(0, dtype=np.int64)
+    return Pairs(
+        first=np.concatenate([empty, *(part.first for part in parts)]),
+        second=np.concatenate([empty, *(part.second for part in parts)]),
+        iou=np.concatenate([np.zeros(0), *(part.iou for part in parts)]),
+    )
+
+
+def bits_of_raters(
+    image: Int[np.ndarray, " n"], rater: Int[np.ndarray, " n"]
+) -> UInt64[np.ndarray, "n words"]:
+    """Return one bit per rater of a box's image: two boxes of an image share it or the rater.
+
+    Bits are numbered within the image, so that a few words do for a thousand raters.
+    """
+    raters = int(rater.max(initial=0)) + 1
+    key, where = np.unique(image * raters + rater, return_inverse=True)
+    first = np.searchsorted(key // raters, key // raters)
+    rank = (np.arange(len(key)) - first)[where]
+    bits = np.zeros((len(image), int(rank.max(initial=0)) // 64 + 1), dtype=np.uint64)
+    bits[np.arange(len(image)), rank // 64] = np.uint64(1) << (rank % 64).astype(np.uint64)
+    return bits
