@@ -12,7 +12,7 @@ from medmnist_det.labels import Labels
 
 #: Overlap from which two boxes speak for one object rather than two. The paper's WBF asks for .4;
 #: docs/inference.md measures why a lower value groups wide box noise better and crowds no worse.
-IOU = 0.2
+IOU = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
