@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from annotators.pairs import Pairs, bits_of_raters, canonical_order, overlapping_pairs
+from annotators.pairs import Pairs, bits_of_raters, canonical_order, overlapping_pairs, sorted_rows
 from medmnist_det.labels import Labels
 
 #: Overlap from which two boxes speak for one object rather than two. The paper's WBF asks for .4;
@@ -19,7 +19,7 @@ IOU = 0.1
 class Groups:
     """A partition of crowd boxes: every group is one supposed object.
 
-    Groups are numbered by image; within an image their numbers mean nothing.
+    Groups are numbered by image, then in an order that depends on their boxes alone.
     """
 
     #: Number of the group of every box.
@@ -58,6 +58,7 @@ def group_boxes(labels: Labels, *, iou: float = IOU, by_class: bool = False) -> 
     if labels.rater is None:
         raise ValueError("these labels do not say who drew them")
     order = canonical_order(labels)
+    order = order[sorted_rows(labels.image[order], labels.box[order, 0])]
     ordered = _Ordered(labels, order)
     pairs = overlapping_pairs(ordered.image, ordered.box, ordered.rater)
     if by_class:

@@ -25,23 +25,50 @@ class Pairs:
 
 
 def canonical_order(labels: Labels) -> Int[np.ndarray, " n"]:
-    """Return the rows sorted by image, box, rater and class: the same boxes in the same order.
+    """Return the rows sorted by image, rater, box, class and score.
 
-    Only boxes that nothing tells apart keep the order of the input.
+    The same boxes come in the same order, whatever that of the input: only boxes that nothing
+    tells apart keep it.
     """
-    x_min, y_min, x_max, y_max = labels.box.T
     rater = np.zeros(len(labels), dtype=np.int64) if labels.rater is None else labels.rater
-    score = labels.confidence
-    return np.lexsort((score, labels.label, rater, y_max, x_max, y_min, x_min, labels.image))
+    return sorted_rows(labels.image, rater, *labels.box.T, labels.label, labels.confidence)
+
+
+def sorted_rows(*keys: np.ndarray) -> Int[np.ndarray, " n"]:
+    """Return the rows sorted by the keys, the most important first; equal rows keep their order.
+
+    Like ``numpy.lexsort`` with its keys turned around. Rows that are sorted already cost one look,
+    and further keys are sorted by only where the first three leave ties.
+    """
+    if _in_order(keys, None):
+        return np.arange(len(keys[0]))
+    order = np.lexsort(keys[2::-1])
+    return order if _in_order(keys, order) else np.lexsort(keys[::-1])
+
+
+def _in_order(keys: tuple[np.ndarray, ...], order: np.ndarray | None) -> bool:
+    tied: np.ndarray | None = None  # rows equal to the next one in all keys so far
+    for key in keys:
+        column = key if order is None else key[order]
+        if tied is None:
+            here, there = column[:-1], column[1:]
+            tied = np.arange(len(here))
+        else:
+            here, there = column[tied], column[tied + 1]
+        if (here > there).any():
+            return False
+        tied = tied[here == there]
+    return True
 
 
 def overlapping_pairs(
     image: Int[np.ndarray, " n"], box: Float[np.ndarray, "n 4"], rater: Int[np.ndarray, " n"]
 ) -> Pairs:
-    """Return all pairs of boxes of different raters that overlap; rows are in canonical order.
+    """Return all pairs of boxes of different raters that overlap.
 
-    A sweep from left to right: each box meets the next one, then the next but one, as long as that
-    one begins before it ends. Memory is linear in the boxes and in the pairs found.
+    A sweep from left to right: rows are sorted by image and x_min, and each box meets the next one,
+    then the next but one, as long as that one begins before it ends. Memory is linear in the boxes
+    and in the pairs found.
     """
     parts: list[Pairs] = []
     here, step = np.arange(len(image)), 0
@@ -65,11 +92,13 @@ def overlapping_pairs(
 def bits_of_raters(
     image: Int[np.ndarray, " n"], rater: Int[np.ndarray, " n"]
 ) -> UInt64[np.ndarray, "n words"]:
-    """Return one bit per rater of a box's image: two boxes of an image share it or the rater.
+    """Return one bit per rater: two boxes of an image have it in common where the rater drew both.
 
-    Bits are numbered within the image, so that a few words do for a thousand raters.
+    Beyond 64 raters bits are numbered within the image, so that a few words do for a thousand.
     """
     raters = int(rater.max(initial=0)) + 1
+    if raters <= 64:
+        return (np.uint64(1) << rater.astype(np.uint64))[:, None]
     key, where = np.unique(image * raters + rater, return_inverse=True)
     first = np.searchsorted(key // raters, key // raters)
     rank = (np.arange(len(key)) - first)[where]

@@ -46,7 +46,7 @@ class Raters:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Inference:
-    """Fused labels of a crowd, in the order of their images and positions.
+    """Fused labels of a crowd, in an order that depends on the boxes and not on the input's.
 
     Nothing in here is NaN. Rows of :attr:`labels` and of the other columns belong together.
     """
@@ -79,7 +79,7 @@ def fused(
     score: Float[np.ndarray, " g"] | None = None,
     **rest: Any,
 ) -> Inference:
-    """Return the labels of the groups that are kept (a mask), sorted by image and position.
+    """Return the labels of the groups that are kept (a mask), in the order of the groups.
 
     The class is the likeliest one, and the score its probability times that of existence, unless
     ``label`` and ``score`` say otherwise. Boxes are cut to their images.
@@ -90,8 +90,6 @@ def fused(
         score = existence * posterior[np.arange(len(label)), label]
     box = within(box, groups.image, crowd.images)
     rows = np.flatnonzero(kept & (box[:, 2] > box[:, 0]) & (box[:, 3] > box[:, 1]))
-    x_min, y_min, x_max, y_max = box[rows].T
-    rows = rows[np.lexsort((label[rows], y_max, x_max, y_min, x_min, groups.image[rows]))]
     size = groups.size[rows]
     starts = np.concatenate([[0], np.cumsum(size)])
     member = np.repeat(groups.starts[rows] - starts[:-1], size) + np.arange(starts[-1])
@@ -115,5 +113,5 @@ def within(
     box: Float[np.ndarray, "n 4"], image: Int[np.ndarray, " n"], images: Images
 ) -> Float[np.ndarray, "n 4"]:
     """Return the boxes cut to their images."""
-    limit = np.stack([images.width[image], images.height[image]] * 2, axis=1).astype(np.float64)
-    return np.clip(box, 0.0, limit)
+    limit = np.stack([images.width, images.height] * 2, axis=1).astype(np.float64)[image]
+    return np.minimum(np.maximum(box, 0.0), limit)
