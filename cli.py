@@ -179,3 +179,112 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     finally:
         if bar is not None:
             bar.stop()
+
+
+@app.command()
+def aggregate(
+    method: Annotated[
+        str,
+        typer.Option(
+            help="all, rater:K, majority-vote, wbf, wbf-agnostic, dawid-skene, or bayes-truth "
+            "(privileged: reads the simulator's matrices)."
+        ),
+    ] = "dawid-skene",
+    data: Annotated[Path, typer.Option(help="Data folder with crowd labels.")] = Path("med-mnist"),
+    crowd: Annotated[
+        Path | None,
+        typer.Option(help="Any COCO file with a rater per annotation, or VinDr-CXR CSV, instead."),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="train or val; may be repeated.", show_default="both"),
+    ] = None,
+    readers: Annotated[
+        str | None,
+        typer.Option(help="Only images read by all of these, and their labels: R08,R09,R10."),
+    ] = None,
+    iou: Annotated[
+        float | None,
+        typer.Option(
+            help="IoU from which boxes mean one object.", show_default="0.1; 0.4 for wbf"
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="WBF: a weight per rater, as in 1,0.5,2.")
+    ] = None,
+    iterations: Annotated[int, typer.Option(min=1, help="Most rounds of EM.")] = 300,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for METHOD/SPLIT.json.", show_default="fused in the data folder, or here"
+        ),
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Draw the raters' matrices into this folder.")
+    ] = None,
+) -> None:
+    """Fuse the labels of several raters into one label set with confidences.
+
+    Example: medmnist-det aggregate --method dawid-skene --plots plots
+    """
+    from annotators.infer.methods import InferenceOptions, folder_name, infer
+    from annotators.infer.save import write_fused
+    from annotators.sources import open_crowds
+    from annotators.tables import RATERS_LEGEND, measures, raters_table, summary
+
+    options = InferenceOptions(
+        iou=iou, weights=_numbers("--weights", weights), iterations=iterations
+    )
+    names = tuple(readers.split(",")) if readers else ()
+    place = out or (Path("fused") if crowd else data / "fused")
+    for source in open_crowds(data, crowd, tuple(split or ()), names):
+        for note in source.crowd.notes:
+            _warn("note", note)
+        table = source.crowd.labels
+        found = infer(method, table, options, source.raters)
+        for warning in found.warnings:
+            _warn("warning", warning)
+        folder = place / folder_name(method)
+        path = write_fused(folder, source.name, method, table, source.crowd.ids, found)
+        _out.print(summary(table, found, method, str(source.path)))
+        if source.truth is not None:
+            from evaluation.label_quality import quality_of
+            from evaluation.tables import quality_rows
+
+            rows = quality_rows(quality_of(source.truth, found.labels))
+            _out.print(measures("\nLabel quality", rows))
+        if found.raters is not None:
+            known = source.raters if method != "bayes-truth" else None
+            _out.print(raters_table(table, found, known))
+            _out.print(RATERS_LEGEND, style="dim", highlight=False)
+            if known is not None:
+                from evaluation.recovery import recovery, recovery_rows
+
+                errors = recovery(
+                    matrix=found.raters.matrix,
+                    true_matrix=known.matrix,
+                    spurious=found.raters.spurious,
+                    true_spurious=known.spurious,
+                    prior=found.raters.prior,
+                    box_bias=found.raters.box_bias,
+                    true_box_bias=known.box_bias,
+                )
+                _out.print(measures("Recovery of the raters", recovery_rows(errors)))
+            if plots is not None:
+                from annotators.plots import draw_matrices
+
+                picture = plots / f"{folder_name(method)}-{source.name}-matrices.png"
+                draw_matrices(picture, found.raters, table.raters or (), table.classes.names, known)
+                _out.print(f"drawn: {picture}", markup=False, highlight=False)
+        _out.print(f"written: {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _warn(kind: str, sentence: str) -> None:
+    _err.print(f"{kind}: {sentence}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    try:
+        return tuple(map(float, text.split(","))) if text else None
+    except ValueError:
+        raise InputError(f"{option} {text!r}: give numbers with commas, as in 1,0.5,2") from None

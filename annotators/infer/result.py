@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,17 @@ class Raters:
     def miss(self) -> Float[np.ndarray, " R"]:
         """The probability that the rater overlooks an object."""
         return self.matrix[:, :-1, -1] @ self.prior
+
+    def select(self, rows: Sequence[int]) -> Raters:
+        """Return some of the raters."""
+        some = list(rows)
+        return replace(
+            self,
+            matrix=self.matrix[some],
+            spurious=self.spurious[some],
+            box_bias=None if self.box_bias is None else self.box_bias[some],
+            box_spread=None if self.box_spread is None else self.box_spread[some],
+        )
 
     @property
     def identifiable(self) -> bool:

@@ -1,0 +1,105 @@
+"""Pictures of raters: estimated against true matrices, and who agrees with whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from annotators.infer.result import Raters
+from medmnist_det.files import make_folder, naming
+
+# Raters in one picture; of more, so many spread evenly from best to worst.
+_MOST_RATERS = 6
+# Classes up to which cells carry their numbers.
+_MOST_NUMBERS = 12
+
+
+def draw_matrices(
+    path: Path,
+    raters: Raters,
+    names: Sequence[int | str],
+    classes: Sequence[str],
+    truth: Raters | None = None,
+) -> None:
+    """Write a PNG of the raters' matrices, each beside the true one where that is known.
+
+    Rows are true classes, columns what the rater reports, the last a miss. Of more than six raters
+    six are shown, from the best to the worst. Raises InputError when the disk refuses.
+    """
+    order = np.argsort(-raters.skill, kind="stable")
+    if len(order) > _MOST_RATERS:
+        order = order[np.linspace(0, len(order) - 1, _MOST_RATERS).round().astype(int)]
+    figure, axes = _axes(len(order), 2 if truth is not None else 1, len(classes))
+    ticks = [*classes, "none"]
+    image: Any = None
+    for row, k in enumerate(order):
+        shown = [("estimated", raters)] + ([("true", truth)] if truth is not None else [])
+        for column, (what, one) in enumerate(shown):
+            skill = one.matrix[k, :-1, :-1].diagonal() @ raters.prior
+            axis = axes[row][column]
+            image = _heat_map(axis, one.matrix[k, :-1], ticks[:-1], ticks)
+            axis.set_title(f"rater {names[k]}, {what}: skill {skill:.3f}", fontsize=10)
+            if column == 0:
+                axis.set_ylabel("true class")
+            if row == len(order) - 1:
+                axis.set_xlabel("reported class")
+    figure.colorbar(image, ax=axes, shrink=0.5, label="probability")
+    _save(path, figure)
+
+
+def draw_heat_map(
+    path: Path, values: Float[np.ndarray, "R R"], names: Sequence[int | str], title: str, label: str
+) -> None:
+    """Write a PNG of a value for every two raters; cells that are NaN stay empty.
+
+    Raises InputError when the disk refuses.
+    """
+    figure, axes = _axes(1, 1, len(names))
+    ticks = [str(name) for name in names]
+    image = _heat_map(axes[0][0], values, ticks, ticks)
+    axes[0][0].set_title(title, fontsize=10)
+    figure.colorbar(image, ax=axes, shrink=0.7, label=label)
+    _save(path, figure)
+
+
+def _axes(rows: int, columns: int, cells: int) -> tuple[Any, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    side = max(4.0, 0.42 * min(cells, 40))
+    figure = Figure(figsize=(columns * side + 1.4, rows * side * 0.95 + 0.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _heat_map(
+    axis: Any, values: np.ndarray, row_names: Sequence[str], column_names: Sequence[str]
+) -> Any:
+    low = min(0.0, float(np.nanmin(values, initial=0.0)))
+    image = axis.imshow(values, cmap="Blues", vmin=low, vmax=1.0, aspect="auto")
+    size = 8 if len(column_names) <= 20 else 5
+    axis.set_xticks(range(len(column_names)), column_names, fontsize=size, rotation=_turn(column_names))
+    axis.set_yticks(range(len(row_names)), row_names, fontsize=size)
+    axis.tick_params(length=0)
+    if len(column_names) <= 20:
+        small = 7 if len(column_names) <= _MOST_NUMBERS else 5.5
+        for (i, j), value in np.ndenumerate(values):
+            if np.isfinite(value) and abs(value) >= 0.005:
+                colour = "white" if value > 0.6 else "black"
+                text = f"{value:.2f}".replace("0.", ".", 1)
+                axis.text(j, i, text, ha="center", va="center", fontsize=small, color=colour)
+    return image
+
+
+def _turn(names: Sequence[str]) -> int:
+    return 90 if max(map(len, names), default=0) > 4 else 0
+
+
+def _save(path: Path, figure: Any) -> None:
+    make_folder(path.parent)
+    with naming(path):
+        figure.savefig(path, dpi=110)
