@@ -212,7 +212,7 @@ def aggregate(
     weights: Annotated[
         str | None, typer.Option(help="WBF: a weight per rater, as in 1,0.5,2.")
     ] = None,
-    iterations: Annotated[int, typer.Option(min=1, help="Most rounds of EM.")] = 300,
+    iterations: Annotated[int, typer.Option(min=1, help="Most rounds of EM.")] = 1000,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -230,7 +230,7 @@ def aggregate(
     from annotators.infer.methods import InferenceOptions, folder_name, infer
     from annotators.infer.save import write_fused
     from annotators.sources import open_crowds
-    from annotators.tables import RATERS_LEGEND, measures, raters_table, summary
+    from annotators.tables import measures, raters_tables, summary
 
     options = InferenceOptions(
         iou=iou, weights=_numbers("--weights", weights), iterations=iterations
@@ -255,8 +255,7 @@ def aggregate(
             _out.print(measures("\nLabel quality", rows))
         if found.raters is not None:
             known = source.raters if method != "bayes-truth" else None
-            _out.print(raters_table(table, found, known))
-            _out.print(RATERS_LEGEND, style="dim", highlight=False)
+            _out.print(raters_tables(table, found, known))
             if known is not None:
                 from evaluation.recovery import recovery, recovery_rows
 
@@ -277,6 +276,72 @@ def aggregate(
                 draw_matrices(picture, found.raters, table.raters or (), table.classes.names, known)
                 _out.print(f"drawn: {picture}", markup=False, highlight=False)
         _out.print(f"written: {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def agreement(
+    data: Annotated[Path, typer.Option(help="Data folder with crowd labels.")] = Path("med-mnist"),
+    crowd: Annotated[
+        Path | None,
+        typer.Option(help="Any COCO file with a rater per annotation, or VinDr-CXR CSV, instead."),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="train or val; may be repeated.", show_default="both"),
+    ] = None,
+    readers: Annotated[
+        str | None,
+        typer.Option(help="Only images read by all of these, and their labels: R08,R09,R10."),
+    ] = None,
+    iou: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="IoU above which boxes are about one place.")
+    ] = 0.5,
+    map_iou: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="IoU from which a box counts in the mAP.")
+    ] = 0.4,
+    json: Annotated[
+        Path | None, typer.Option(help="Write every number, those of each image too, to this file.")
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Draw who agrees with whom into this folder.")
+    ] = None,
+) -> None:
+    """Say how far raters agree: Krippendorff's alpha for boxes, and the mAP of rater on rater.
+
+    Example: medmnist-det agreement --split train --plots plots
+    """
+    from annotators.agreement import agreement as agree
+    from annotators.ceiling import ceiling, write_agreement
+    from annotators.sources import open_crowds
+    from annotators.tables import agreement_tables
+    from evaluation.evaluator import score
+    from evaluation.metrics import Metric
+
+    metrics = (Metric(f"mAP@{map_iou:g}", (map_iou,)),)
+
+    def mean_ap(truth: Any, predictions: Any) -> float | None:
+        return score(truth, predictions, metrics=metrics).headline[0].value
+
+    names = tuple(readers.split(",")) if readers else ()
+    for source in open_crowds(data, crowd, tuple(split or ()), names):
+        for note in source.crowd.notes:
+            _warn("note", note)
+        table = source.crowd.labels
+        found = agree(table, iou=iou)
+        scored = ceiling(table, mean_ap, source.truth)
+        _out.print(f"{source.path}: {len(table.labels):,} boxes", markup=False, highlight=False)
+        _out.print(agreement_tables(table, found, scored))
+        if json is not None:
+            write_agreement(json, table, found, scored)
+        if plots is not None:
+            from annotators.plots import draw_heat_map
+
+            for what, values in (("alpha", found.pairwise), ("mAP", scored.against)):
+                if values is not None:
+                    picture = plots / f"agreement-{source.name}-{what}.png"
+                    title = "row against column" if what == "mAP" else "every two raters"
+                    draw_heat_map(picture, values, table.raters or (), f"{what}, {title}", what)
+                    _out.print(f"drawn: {picture}", markup=False, highlight=False)
 
 
 def _warn(kind: str, sentence: str) -> None:

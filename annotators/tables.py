@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
 from rich import box
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from annotators.agreement import Agreement
+from annotators.ceiling import Ceiling
 from annotators.infer.result import Inference, Raters
 from medmnist_det.labels import LabelSet
 
@@ -25,7 +29,7 @@ def table(title: str, first: str, *others: str) -> Table:
         pad_edge=False,
         header_style="",
     )
-    made.add_column(Text(first), overflow="fold")
+    made.add_column(Text(first), overflow="fold", min_width=4)
     for name in others:
         made.add_column(Text(name), justify="right", no_wrap=True)
     return made
@@ -44,7 +48,7 @@ def plain(name: int | str) -> str:
 def summary(crowd: LabelSet, found: Inference, method: str, source: str) -> Text:
     """Return what went in and what came out, in two lines."""
     facts = "; ".join(
-        f"{name.replace('_', ' ')} {value:.2g}" if isinstance(value, float) else f"{name} {value}"
+        f"{name.replace('_', ' ')}: " + (f"{value:.2g}" if isinstance(value, float) else f"{value}")
         for name, value in found.facts.items()
     )
     return Text(
@@ -54,41 +58,47 @@ def summary(crowd: LabelSet, found: Inference, method: str, source: str) -> Text
     )
 
 
-def raters_table(
-    crowd: LabelSet, found: Inference, truth: Raters | None = None
-) -> Table:
+def raters_tables(crowd: LabelSet, found: Inference, truth: Raters | None = None) -> Group:
     """Return the estimated raters, best first; beside them the simulator's truth where known."""
     labels, raters = crowd.labels, found.raters
     if raters is None or labels.rater is None or labels.assigned is None:
         raise ValueError("this method says nothing about the raters")
-    columns = ["images", "boxes", "skill", "misses", "spurious", "shift", "size", "spread"]
-    if truth is not None:
-        columns += ["true skill", "misses", "spurious", "matrix error"]
-    title = "\nEstimated raters" if found.facts else "\nRaters as the simulator knows them"
-    made = table(title, "rater", *columns)
-    images = np.bincount(labels.assigned[:, 1], minlength=len(raters.spurious))
+    known = truth is not None
+    columns = ["boxes", "objects", "skill", *["true"] * known, "misses", *["true"] * known]
+    columns += ["extra", *["true"] * known, *["error"] * known]
+    reports = table("\nRaters: what they report", "rater", *columns)
+    places = table(
+        "Raters: errors of their boxes, % of the object", "rater", "x", "y", "width", "height", "spread"
+    )
     boxes = np.bincount(labels.rater, minlength=len(raters.spurious))
-    order = np.argsort(-raters.skill, kind="stable")
-    for k in _shown(order):
+    for k in _shown(np.argsort(-raters.skill, kind="stable")):
         if k is None:
-            made.add_row(Text("..."))
+            reports.add_row("...")
+            places.add_row("...")
             continue
-        cells = [f"{images[k]:,}", f"{boxes[k]:,}"]
-        cells += [number(raters.skill[k]), number(raters.miss[k]), number(raters.spurious[k])]
-        cells += _box_cells(raters, k)
+        name = Text(plain((crowd.raters or ())[k]))
+        objects = None if raters.objects is None else raters.objects[k]
+        blank = objects is not None and objects < 0.5
+        pairs = [(raters.skill[k],), (raters.miss[k],), (raters.spurious[k],)]
+        pairs = [(np.nan,)] * 3 if blank else pairs
+        error: list[str] = []
         if truth is not None:
-            error = ((raters.matrix[k] - truth.matrix[k])[:-1] ** 2).sum() / len(truth.prior)
-            skill = truth.matrix[k, :-1, :-1].diagonal() @ raters.prior
-            miss = truth.matrix[k, :-1, -1] @ raters.prior
-            cells += [number(skill), number(miss), number(truth.spurious[k]), f"{error:.1e}"]
-        made.add_row(Text(plain((crowd.raters or ())[k])), *map(Text, cells))
-    return made
+            matrix = truth.matrix[k, :-1]
+            skill, miss = matrix[:, :-1].diagonal() @ raters.prior, matrix[:, -1] @ raters.prior
+            pairs = [(*a, b) for a, b in zip(pairs, (skill, miss, truth.spurious[k]), strict=True)]
+            square = ((raters.matrix[k, :-1] - matrix) ** 2).sum() / len(matrix)
+            error = [f"{square:.1e}"]
+        cells = [number(value) for pair in pairs for value in pair]
+        shown = "-" if objects is None else f"{objects:,.0f}"
+        reports.add_row(name, f"{boxes[k]:,}", shown, *cells, *error)
+        if boxes[k]:
+            places.add_row(name, *_box_cells(raters, k))
+    return Group(reports, Text(_LEGEND), *([places] if raters.box_bias is not None else []))
 
 
-#: What the columns of :func:`raters_table` mean.
-RATERS_LEGEND = (
-    "skill: finds an object and names it right; misses: overlooks one; spurious: boxes on nothing, "
-    "an image; shift, size: mean error of a box in % of the object; spread: its standard deviation"
+_LEGEND = (
+    "objects: there to be seen; skill: finds one and names it right; misses: \n"
+    "overlooks one; extra: boxes on nothing, an image; error: squared, of the matrix\n"
 )
 
 
@@ -101,10 +111,49 @@ def _shown(order: Sequence[int] | np.ndarray) -> list[int | None]:
 
 def _box_cells(raters: Raters, k: int) -> list[str]:
     if raters.box_bias is None or raters.box_spread is None:
-        return ["-"] * 3
-    x, y, width, height = 100 * raters.box_bias[k]
-    spread = 100 * float(np.sqrt(np.mean(raters.box_spread[k] ** 2)))
-    return [f"{x:+.1f} {y:+.1f}", f"{width:+.1f} {height:+.1f}", f"{spread:.1f}"]
+        return ["-"] * 5
+    spread = float(np.sqrt(np.mean(raters.box_spread[k] ** 2)))
+    return [*(f"{value:+.1f}" for value in 100 * raters.box_bias[k]), f"{100 * spread:.1f}"]
+
+
+def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Group:
+    """Return the agreement of all raters, of each class and of each rater."""
+    whole = measures(
+        "\nKrippendorff's alpha (1: full agreement, 0: chance)",
+        [
+            ("all units", number(found.alpha)),
+            ("mean over the images (KaLOS)", number(found.mean_of_images)),
+            ("supposed objects", f"{found.objects:,}"),
+            ("images that all found empty", f"{found.empty_images:,}"),
+        ],
+    )
+    classes = table("By class (the class against all else)", "class", "alpha", "boxes")
+    boxes = np.bincount(crowd.labels.label, minlength=len(crowd.classes))
+    for name, alpha, count in zip(crowd.classes.names, found.of_class, boxes, strict=True):
+        classes.add_row(Text(plain(name)), number(alpha), f"{count:,}")
+    columns = ["alpha without", "change", "with others"]
+    columns += ["mAP on others"] * (scored.against is not None)
+    columns += ["mAP on truth"] * (scored.truth is not None)
+    raters = table("By rater", "rater", *columns)
+    for k in _shown(np.argsort(-np.nan_to_num(_mean(found.pairwise)), kind="stable")):
+        if k is None:
+            raters.add_row("...")
+            continue
+        change = found.without[k] - found.alpha
+        cells = [number(found.without[k]), number(change), number(_mean(found.pairwise)[k])]
+        if scored.against is not None:
+            cells.append(number(_mean(scored.against)[k]))
+        if scored.truth is not None:
+            cells.append(number(scored.truth[k]))
+        raters.add_row(Text(plain((crowd.raters or ())[k])), *cells)
+    return Group(whole, classes, raters)
+
+
+def _mean(values: Float[np.ndarray, "R R"]) -> Float[np.ndarray, " R"]:
+    """Return the mean of every row over what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=1)
+    return np.divide(total, known.sum(axis=1), out=np.full(len(values), np.nan), where=known.any(1))
 
 
 def measures(title: str, rows: Sequence[Sequence[str]]) -> Table:

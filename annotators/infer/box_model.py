@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from annotators.grouping import Groups
+from annotators.infer.overlap_law import Drawn, OverlapLaw, fit_overlap_law, locate
 from medmnist_det.labels import Labels
 
 # Pseudo-boxes of no bias, and of the crowd's mean variance, in what is believed of a rater.
 _CALM = 10.0
 # Smallest standard deviation, relative to the object: keeps weights finite where boxes coincide.
 _SHARPEST = 1e-4
+_FIRST_VARIANCE = 0.01
 _ROUNDS = 50
 _TOLERANCE = 1e-5
 
@@ -24,6 +26,8 @@ class BoxModel:
 
     bias: Float[np.ndarray, "R 4"]
     variance: Float[np.ndarray, "R 4"]
+    #: The law that fits better than the normal one, if there is one.
+    law: OverlapLaw | None = None
 
 
 def mean_boxes(labels: Labels, groups: Groups) -> Float[np.ndarray, "g 4"]:
@@ -45,6 +49,9 @@ def fuse_boxes(
     variance. M step: mean and variance of every rater's errors, each group weighted by the
     probability that an object is there. A bias that all raters share cannot be seen; a prior of no
     bias settles it. Groups of one box say nothing and take the rater's correction.
+
+    Where the overlap law of :mod:`annotators.infer.overlap_law` explains the boxes better, places
+    are means under that law; biases and variances remain those of the normal one.
     """
     if len(groups) == 0:
         nothing = np.zeros((raters, 4))
@@ -53,7 +60,7 @@ def fuse_boxes(
     owner = np.repeat(np.arange(len(groups)), groups.size)
     drawn = _centre_and_size(labels.box[groups.row])
     weight = np.where(groups.size > 1, existence, 0.0)[owner]
-    model = _start(drawn, rater, raters)
+    model = BoxModel(bias=np.zeros((raters, 4)), variance=np.full((raters, 4), _FIRST_VARIANCE))
     place = np.add.reduceat(drawn, groups.starts[:-1]) / groups.size[:, None]
     for _ in range(_ROUNDS):
         place, doubt = _locate(drawn, rater, owner, groups.starts, place, model)
@@ -65,17 +72,20 @@ def fuse_boxes(
         model = new
         if step < _TOLERANCE:
             break
-    place, _ = _locate(drawn, rater, owner, groups.starts, place, model)
+    place, doubt = _locate(drawn, rater, owner, groups.starts, place, model)
+    clean = Drawn(
+        box=_corrected(drawn, place[owner], rater, model), rater=rater, starts=groups.starts
+    )
+    law = fit_overlap_law(clean, place, doubt, model.variance)
+    if law is not None:
+        place = locate(clean, law, place, doubt)
+        model = replace(model, law=law)
     half = place[:, 2:] / 2
     return np.concatenate([place[:, :2] - half, place[:, :2] + half], axis=1), model
 
 
 def _centre_and_size(box: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
     return np.concatenate([(box[:, :2] + box[:, 2:]) / 2, box[:, 2:] - box[:, :2]], axis=1)
-
-
-def _start(drawn: Float[np.ndarray, "m 4"], rater: Int[np.ndarray, " m"], raters: int) -> BoxModel:
-    return BoxModel(bias=np.zeros((raters, 4)), variance=np.full((raters, 4), 0.01))
 
 
 def _locate(
@@ -87,17 +97,22 @@ def _locate(
     model: BoxModel,
 ) -> tuple[Float[np.ndarray, "g 4"], Float[np.ndarray, "g 4"]]:
     """Return the objects' centres and sizes, and the relative variances of these."""
-    size = place[:, 2:][owner]
-    corrected = np.concatenate(
-        [
-            drawn[:, :2] - size * model.bias[rater, :2],
-            drawn[:, 2:] / np.maximum(1 + model.bias[rater, 2:], 0.1),
-        ],
-        axis=1,
-    )
+    corrected = _corrected(drawn, place[owner], rater, model)
     precision = 1 / model.variance[rater]
     total = np.add.reduceat(precision, starts[:-1])
     return np.add.reduceat(precision * corrected, starts[:-1]) / total, 1 / total
+
+
+def _corrected(
+    drawn: Float[np.ndarray, "m 4"],
+    place: Float[np.ndarray, "m 4"],
+    rater: Int[np.ndarray, " m"],
+    model: BoxModel,
+) -> Float[np.ndarray, "m 4"]:
+    """Return the boxes without their raters' biases; ``place`` is each box's object."""
+    shift = place[:, 2:] * model.bias[rater, :2]
+    scale = np.maximum(1 + model.bias[rater, 2:], 0.1)
+    return np.concatenate([drawn[:, :2] - shift, drawn[:, 2:] / scale], axis=1)
 
 
 def _habits(

@@ -29,6 +29,8 @@ class ClassModel:
     fancy: Float[np.ndarray, "R L"]
     #: Objects of a class in an image.
     objects: Float[np.ndarray, " L"]
+    #: Objects that each rater could have reported, in expectation; None for given parameters.
+    shown: Float[np.ndarray, " R"] | None = None
 
     @property
     def prior(self) -> Float[np.ndarray, " L"]:
@@ -109,6 +111,7 @@ def maximise(
         spurious=(fancies.sum(axis=1) + _SPURIOUS[0]) / (seen.looked + _SPURIOUS[1]),
         fancy=fancy / fancy.sum(axis=1, keepdims=True),
         objects=(team.sum(axis=0) + _SMOOTH) / max(seen.images, 1),
+        shown=shown.sum(axis=1),
     )
 
 

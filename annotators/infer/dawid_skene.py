@@ -26,7 +26,7 @@ class EmOptions:
     #: IoU from which boxes may mean one object, above 0 and below 1.
     iou: float = IOU
     #: Most rounds, 1 or more.
-    iterations: int = 300
+    iterations: int = 1000
     #: EM has converged when no entry of any matrix changes by more, above 0.
     tolerance: float = 1e-5
 
@@ -61,6 +61,12 @@ def dawid_skene(crowd: LabelSet, options: EmOptions | None = None) -> Inference:
     options = options or EmOptions()
     groups = group_boxes(crowd.labels, iou=options.iou)
     seen = collect(crowd, groups, iou=options.iou)
+    if len(groups) and seen.assigned.max() < 2:
+        # Nothing can be learned of raters who were never compared: what EM would return is its
+        # starting point, drifting.
+        belief = votes_as_belief(seen)
+        alone = assemble(crowd, groups, seen, maximise(belief, seen, None), belief)
+        return replace(alone, raters=None, warnings=(_NEVER_COMPARED,), facts={"iterations": 0})
     model, belief, rounds, change = _expect(seen, options)
     warnings = []
     if change > options.tolerance:
@@ -74,8 +80,14 @@ def dawid_skene(crowd: LabelSet, options: EmOptions | None = None) -> Inference:
             "dawid-skene: the raters' mean matrix is not diagonally dominant: most raters may mix "
             "names up in the same way, and the crowd alone cannot tell (not identifiable)"
         )
-    facts = {"iterations": rounds, "last_change": change}
+    facts = {"iterations": rounds, "last_change": change, **found.facts}
     return replace(found, warnings=tuple(warnings), facts=facts)
+
+
+_NEVER_COMPARED = (
+    "dawid-skene: no image was looked at by two raters, so that nothing can be learned of them; the "
+    "labels are the raters' own"
+)
 
 
 def assemble(
@@ -90,9 +102,11 @@ def assemble(
     classes = belief[:, :-1] + _EVEN
     classes /= classes.sum(axis=1, keepdims=True)
     box, habits = fuse_boxes(crowd.labels, groups, there, seen.raters)
+    law = habits.law
     raters = Raters(
         matrix=model.matrix(),
         spurious=model.spurious,
+        objects=model.shown,
         prior=model.prior,
         box_bias=habits.bias,
         box_spread=np.sqrt(habits.variance),
@@ -105,6 +119,7 @@ def assemble(
         posterior=classes[seen.unit],
         existence=there,
         raters=raters,
+        facts={"box_law": "normal" if law is None else f"overlap, shape {law.shape:g}"},
     )
 
 

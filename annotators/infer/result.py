@@ -22,6 +22,9 @@ class Raters:
     matrix: Float[np.ndarray, "R L+1 L+1"]
     #: Mean number of spurious boxes in an image.
     spurious: Float[np.ndarray, " R"]
+    #: Objects that were there to be seen, in expectation: how much the estimates rest on. None
+    #: where the raters are known.
+    objects: Float[np.ndarray, " R"] | None = None
     #: Frequency of the true classes, over which the rates below are averaged.
     prior: Float[np.ndarray, " L"]
     #: Mean and standard deviation of the errors of a box, relative to the object's width and
@@ -46,6 +49,7 @@ class Raters:
             self,
             matrix=self.matrix[some],
             spurious=self.spurious[some],
+            objects=None if self.objects is None else self.objects[some],
             box_bias=None if self.box_bias is None else self.box_bias[some],
             box_spread=None if self.box_spread is None else self.box_spread[some],
         )
