@@ -68,7 +68,9 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="Data folder that holds the truth.")] = Path(
         "med-mnist"
     ),
-    split: Annotated[str, typer.Option(help="Which truth of the folder: train, val, test.")] = "test",
+    split: Annotated[
+        str, typer.Option(help="Which truth of the folder: train, val, test.")
+    ] = "test",
     truth: Annotated[
         Path | None, typer.Option(help="Any COCO file as truth, instead of --data and --split.")
     ] = None,
@@ -172,7 +174,9 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
             bar.start()
         if bar is not None:
             description = escape(task)
-            bar.update(bar.task_ids[0], description=description, total=steps or None, completed=done)
+            bar.update(
+                bar.task_ids[0], description=description, total=steps or None, completed=done
+            )
 
     try:
         yield tell
@@ -205,9 +209,7 @@ def aggregate(
     ] = None,
     iou: Annotated[
         float | None,
-        typer.Option(
-            help="IoU from which boxes mean one object.", show_default="0.1; 0.4 for wbf"
-        ),
+        typer.Option(help="IoU from which boxes mean one object.", show_default="0.1; 0.4 for wbf"),
     ] = None,
     weights: Annotated[
         str | None, typer.Option(help="WBF: a weight per rater, as in 1,0.5,2.")

@@ -86,9 +86,7 @@ def agreement(crowd: LabelSet, *, iou: float = IOU) -> Agreement:
         mean_of_images=float(np.nanmean(of_image)),
         of_image=of_image,
         of_class=np.array([_one_class(counts, k) for k in range(units.classes)]),
-        without=np.array(
-            [nominal_alpha(units.of(np.delete(everybody, k))[0]) for k in everybody]
-        ),
+        without=np.array([nominal_alpha(units.of(np.delete(everybody, k))[0]) for k in everybody]),
         pairwise=pairwise,
         objects=int((~empty).sum()),
         empty_images=int(empty.sum()),

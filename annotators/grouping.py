@@ -101,7 +101,7 @@ def _settle(boxes: _Ordered, pairs: Pairs, iou: float) -> Int[np.ndarray, " n"]:
     close = pairs.select(pairs.iou > iou)
     graph = coo_array((np.ones(len(close.iou)), (close.first, close.second)), shape=(n, n))
     count, component = connected_components(graph, directed=False)
-    clear = _is_clear(component, count, close, boxes.rater)
+    clear = _is_clear(component, count, close)
     first = np.full(count, n)
     np.minimum.at(first, component, np.arange(n))
     cluster = first[component]
@@ -122,19 +122,16 @@ def _settle(boxes: _Ordered, pairs: Pairs, iou: float) -> Int[np.ndarray, " n"]:
 
 
 def _is_clear(
-    component: Int[np.ndarray, " n"], count: int, close: Pairs, rater: Int[np.ndarray, " n"]
+    component: Int[np.ndarray, " n"], count: int, close: Pairs
 ) -> Bool[np.ndarray, " c"]:
     """Say which components are cliques with one box of each rater at most."""
     size = np.bincount(component, minlength=count)
     edges = np.bincount(component[close.first], minlength=count)
-    clear = edges == size * (size - 1) // 2
     # Pairs never join boxes of one rater, so that a clique cannot hold two of them.
-    return clear
+    return edges == size * (size - 1) // 2
 
 
-def _merge(
-    n: int, pairs: Pairs, bits: np.ndarray, iou: float
-) -> Int[np.ndarray, " n"]:
+def _merge(n: int, pairs: Pairs, bits: np.ndarray, iou: float) -> Int[np.ndarray, " n"]:
     """Merge mutually best clusters, all at once and again, and return each box's cluster."""
     cluster, size, bits = np.arange(n), np.ones(n), bits.copy()
     a, b, total = pairs.first, pairs.second, pairs.iou
@@ -202,9 +199,7 @@ def _improve(
     return cluster
 
 
-def _discontent(
-    cluster: Int[np.ndarray, " n"], pairs: Pairs, iou: float
-) -> Bool[np.ndarray, " n"]:
+def _discontent(cluster: Int[np.ndarray, " n"], pairs: Pairs, iou: float) -> Bool[np.ndarray, " n"]:
     """Say which boxes would add more to the sum in another cluster, or alone.
 
     Where there is none, no reassignment of one rater's boxes can be better than the present one.

@@ -82,7 +82,9 @@ def _heat_map(
     low = min(0.0, float(np.nanmin(values, initial=0.0)))
     image = axis.imshow(values, cmap="Blues", vmin=low, vmax=1.0, aspect="auto")
     size = 8 if len(column_names) <= 20 else 5
-    axis.set_xticks(range(len(column_names)), column_names, fontsize=size, rotation=_turn(column_names))
+    axis.set_xticks(
+        range(len(column_names)), column_names, fontsize=size, rotation=_turn(column_names)
+    )
     axis.set_yticks(range(len(row_names)), row_names, fontsize=size)
     axis.tick_params(length=0)
     if len(column_names) <= 20:

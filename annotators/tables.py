@@ -42,7 +42,9 @@ def number(value: float | None, decimals: int = 3) -> str:
 
 def plain(name: int | str) -> str:
     """Return a name from a file without characters that could steer a terminal."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(name))
+    return "".join(
+        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(name)
+    )
 
 
 def summary(crowd: LabelSet, found: Inference, method: str, source: str) -> Text:
@@ -68,7 +70,13 @@ def raters_tables(crowd: LabelSet, found: Inference, truth: Raters | None = None
     columns += ["extra", *["true"] * known, *["error"] * known]
     reports = table("\nRaters: what they report", "rater", *columns)
     places = table(
-        "Raters: errors of their boxes, % of the object", "rater", "x", "y", "width", "height", "spread"
+        "Raters: errors of their boxes, % of the object",
+        "rater",
+        "x",
+        "y",
+        "width",
+        "height",
+        "spread",
     )
     boxes = np.bincount(labels.rater, minlength=len(raters.spurious))
     for k in _shown(np.argsort(-raters.skill, kind="stable")):

@@ -85,8 +85,8 @@ def dawid_skene(crowd: LabelSet, options: EmOptions | None = None) -> Inference:
 
 
 _NEVER_COMPARED = (
-    "dawid-skene: no image was looked at by two raters, so that nothing can be learned of them; the "
-    "labels are the raters' own"
+    "dawid-skene: no image was looked at by two raters, so that nothing can be learned of them; "
+    "the labels are the raters' own"
 )
 
 

@@ -1,8 +1,8 @@
 """A second law of box errors: what counts is how well a drawn box overlaps the object.
 
-The normal law of :mod:`annotators.infer.box_model` makes the mean of the boxes the best guess. Where
-errors are bounded (the paper draws boxes uniformly among those with IoU > p) the outermost boxes say
-most, and the mean is far from the best. This law covers both ends, and the data choose.
+The normal law of :mod:`annotators.infer.box_model` makes the mean of the boxes the best guess.
+Where errors are bounded (the paper draws boxes uniformly among those with IoU > p) the outermost
+boxes say most, and the mean is far from the best. This law covers both ends, and the data choose.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def fit_overlap_law(
     """Return the law that fits the boxes best, or None where the normal law fits better.
 
     ``place`` and ``doubt`` are the objects' boxes and relative variances by the normal law, whose
-    variances of the raters are ``variance``; boxes are free of the raters' biases. For each shape EM
-    by importance sampling: guesses around each object's place, weighted by how likely they make the
-    boxes drawn; then each rater's scale that is likeliest under these weights. The shapes, and the
-    normal law, are compared by the likelihood of the boxes, over the same guesses.
+    variances of the raters are ``variance``; boxes are free of the raters' biases. For each shape
+    EM by importance sampling: guesses around each object's place, weighted by how likely they make
+    the boxes drawn; then each rater's scale that is likeliest under these weights. The shapes, and
+    the normal law, are compared by the likelihood of the boxes, over the same guesses.
     """
     size = np.diff(drawn.starts)
     rows = np.flatnonzero(size >= 3)
@@ -81,13 +81,15 @@ def fit_overlap_law(
     weight = np.full(flat.shape, 1 / flat.shape[1])
     best, ours = None, -np.inf
     for shape in SHAPES:
+        law, total = None, -np.inf
         for _ in range(_ROUNDS):
             law = _likeliest(shape, weight[owner], distance, few.rater, len(variance))
             fit = np.add.reduceat(_log_density(law, distance, few.rater), few.starts[:-1])
             weight, mean = _normalised(fit + flat)
-        if mean.sum() <= ours:
+            total = mean.sum()
+        if total <= ours:
             break  # the likelihood has one peak over the shapes
-        best, ours = law, mean.sum()
+        best, ours = law, total
     side = guesses[:, :, [2, 3, 2, 3]][owner]
     error = (few.box[:, None] - guesses[owner]) / side
     spread = variance[few.rater][:, None]
@@ -194,9 +196,7 @@ def _log_volumes() -> dict[float, Float[np.ndarray, " S"]]:
     volume = 2 / 3 * x**4 * (1 + x) ** -1.6
     middle, shell = np.sqrt(x[1:] * x[:-1]), np.diff(volume)
     return {
-        shape: np.log(
-            np.exp(-np.minimum((middle / _SCALES[:, None]) ** shape, 700.0)) @ shell
-        )
+        shape: np.log(np.exp(-np.minimum((middle / _SCALES[:, None]) ** shape, 700.0)) @ shell)
         for shape in SHAPES
     }
 

@@ -103,7 +103,7 @@ def fused(
     if label is None:
         label = posterior.argmax(axis=1) if len(posterior) else np.zeros(0, dtype=np.int64)
     if score is None:
-        score = existence * posterior[np.arange(len(label)), label]
+        score = existence * posterior[np.arange(len(groups)), label]
     box = within(box, groups.image, crowd.images)
     rows = np.flatnonzero(kept & (box[:, 2] > box[:, 0]) & (box[:, 3] > box[:, 1]))
     size = groups.size[rows]

@@ -33,9 +33,7 @@ def write_fused(
     return path
 
 
-def _details(
-    method: str, crowd: LabelSet, ids: Sequence[Any], found: Inference
-) -> Iterator[bytes]:
+def _details(method: str, crowd: LabelSet, ids: Sequence[Any], found: Inference) -> Iterator[bytes]:
     head = {
         "method": method,
         "facts": found.facts,

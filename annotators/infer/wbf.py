@@ -1,4 +1,4 @@
-"""Weighted Boxes Fusion as the paper uses it (Le et al. 2023, Algorithm 1), on all images at once."""
+"""Weighted Boxes Fusion as the paper uses it (Le et al. 2023, Algorithm 1), all images at once."""
 
 from __future__ import annotations
 
