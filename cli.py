@@ -5,19 +5,21 @@ Commands import what they need inside their bodies, so that ``--help`` answers a
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from typer.core import TyperGroup
 
 from medmnist_det.errors import InputError
+
+if TYPE_CHECKING:
+    from annotators.options import AnnotatorOptions
+    from medmnist_det.folder import Folder
 
 
 class _Group(TyperGroup):
@@ -27,7 +29,7 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            _err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+            _err.print(f"error: {error}", markup=False, soft_wrap=True)
             raise typer.Exit(2) from error
 
 
@@ -36,22 +38,268 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
     help="Object detection from annotators who disagree: synthetic digit scenes with known truth.",
 )
 
-_out = Console()
-_err = Console(stderr=True)
+_err = Console(stderr=True, highlight=False)
 
 
-@app.callback()
-def _main() -> None:
-    # Typer drops the name of an only command; with a callback it stays.
-    pass
+class _Format(StrEnum):
+    yolo = "yolo"
+    voc = "voc"
+    csv = "csv"
+
+
+class _Source(StrEnum):
+    auto = "auto"
+    mnist = "mnist"
+    optdigits = "optdigits"
 
 
 class _Engine(StrEnum):
-    HOTCOCO = "hotcoco"
-    PYCOCOTOOLS = "pycocotools"
+    hotcoco = "hotcoco"
+    pycocotools = "pycocotools"
+
+
+class _Split(StrEnum):
+    train = "train"
+    val = "val"
+    test = "test"
+
+
+_EACH = "One value, or one for each annotator with commas between them."
+_Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
+_Annotators = Annotated[int | None, typer.Option(help="Number of annotators, 1 to 1000.")]
+_Proficiency = Annotated[str | None, typer.Option(help=f"The paper's p, 0 to 1. {_EACH}")]
+_Family = Annotated[
+    str | None,
+    typer.Option(
+        help="Transition matrices: random, uniform, hammer-spammer, pairwise-flipper, structured, "
+        f"ordered, adversarial, average. {_EACH}"
+    ),
+]
+_BoxNoise = Annotated[
+    str | None, typer.Option(help=f"Misplaced boxes: iou, gaussian, biased. {_EACH}")
+]
+_Spurious = Annotated[str | None, typer.Option(help=f"Mean spurious boxes an image. {_EACH}")]
+_Coverage = Annotated[
+    str | None, typer.Option(help=f"Share of images that the annotator labels. {_EACH}")
+]
+_Seed = Annotated[int, typer.Option(help="The same seed gives the same data everywhere.")]
+_SplitOption = Annotated[_Split, typer.Option(help="train, val or test.")]
+_Preset = Annotated[
+    str,
+    typer.Option(
+        help="paper, paper-code, experts-and-novices, crowd, radiology, adversary or sparse."
+    ),
+]
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Option(help="Folder to make the data set in.")] = Path("med-mnist"),
+    preset: _Preset = "paper",
+    annotators: _Annotators = None,
+    proficiency: _Proficiency = None,
+    family: _Family = None,
+    box_noise: _BoxNoise = None,
+    spurious: _Spurious = None,
+    coverage: _Coverage = None,
+    train: Annotated[int | None, typer.Option(help="Training images.")] = None,
+    val: Annotated[int | None, typer.Option(help="Validation images.")] = None,
+    test: Annotated[int | None, typer.Option(help="Test images.")] = None,
+    canvas: Annotated[int, typer.Option(help="Side of an image in pixels.")] = 320,
+    side: Annotated[
+        str | None,
+        typer.Option(help="Smallest,largest cell of a digit in pixels; in proportion by default."),
+    ] = None,
+    count: Annotated[str, typer.Option(help="Fewest,most digits of an image with any.")] = "1,9",
+    empty: Annotated[float, typer.Option(help="Share of images without a digit.")] = 0.55,
+    max_iou: Annotated[float, typer.Option(help="Digits overlap less than this.")] = 0.25,
+    seed: _Seed = 0,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; all cores by default. Changes only the time.")
+    ] = None,
+    digits: Annotated[
+        _Source, typer.Option(help="auto: MNIST where it can be had, else optdigits.")
+    ] = _Source.auto,
+    digits_root: Annotated[
+        Path | None, typer.Option(help="Folder with MNIST's idx files; no network is touched.")
+    ] = None,
+) -> None:
+    """Make a data set: scenes of digits, their truth, and what the annotators drew.
+
+    Example: medmnist-det generate --annotators 3 --proficiency 0.8
+    """
+    from annotators.options import PRESET_IMAGES
+    from annotators.simulate import SimulatedCrowd, draw_annotators
+    from medmnist_det.digits import load_digits
+    from medmnist_det.generate import DIGIT_CLASSES, Plan
+    from medmnist_det.generate import generate as make
+    from medmnist_det.image_files import default_workers
+    from medmnist_det.scenes import SceneOptions, default_side
+    from medmnist_det.summary import summary
+
+    crowd = _crowd(preset, annotators, proficiency, family, box_noise, spurious, coverage)
+    scenes = SceneOptions(
+        canvas=canvas,
+        side=default_side(canvas) if side is None else _pair("--side", side),
+        count=_pair("--count", count),
+        empty=empty,
+        max_iou=max_iou,
+    )
+    usual = PRESET_IMAGES[preset]
+    plan = Plan(
+        scenes=scenes,
+        images={
+            "train": usual["train"] if train is None else train,
+            "val": usual["val"] if val is None else val,
+            "test": usual["test"] if test is None else test,
+        },
+        seed=seed,
+    )
+    names = DIGIT_CLASSES.names
+    people = SimulatedCrowd(
+        annotators=draw_annotators(crowd, len(names), seed), seed=seed, class_names=names
+    )
+    with _err.status("Fetching digits ..."):
+        pool = load_digits(digits.value, digits_root)
+    _err.print(f"digits: {pool.origin}", highlight=False, soft_wrap=True)
+    total = sum(plan.images.values())
+    workers = default_workers(total) if workers is None else workers
+    already = (out / "manifest.json").is_file()
+    with _progress("Composing", total) as advance:
+        folder = make(out, plan, pool, people, workers=workers, progress=advance)
+    if already:
+        _check(folder)
+    _out().print(summary(folder))
+    _warn_not_dominant(folder.path / "annotators.json")
+
+
+@app.command()
+def annotate(
+    truth: Annotated[Path, typer.Argument(help="A COCO file with true boxes of any classes.")],
+    out: Annotated[Path, typer.Option(help="Folder for crowd.json and what is behind it.")] = Path(
+        "crowd"
+    ),
+    preset: _Preset = "paper",
+    annotators: _Annotators = None,
+    proficiency: _Proficiency = None,
+    family: _Family = None,
+    box_noise: _BoxNoise = None,
+    spurious: _Spurious = None,
+    coverage: _Coverage = None,
+    seed: _Seed = 0,
+) -> None:
+    """Let simulated annotators label any COCO data set.
+
+    Writes crowd.json (COCO with a rater_id per annotation), provenance.json (the truth behind every
+    box) and annotators.json (their matrices). Example: medmnist-det annotate truth.json --seed 1
+    """
+    from annotators.simulate import SimulatedCrowd, draw_annotators
+    from medmnist_det.annotate import annotate as make
+    from medmnist_det.coco import read_coco
+    from medmnist_det.summary import annotator_table
+
+    crowd = _crowd(preset, annotators, proficiency, family, box_noise, spurious, coverage)
+    table = read_coco(truth)
+    people = SimulatedCrowd(
+        annotators=draw_annotators(crowd, len(table.classes), seed),
+        seed=seed,
+        class_names=table.classes.names,
+    )
+    with _err.status("Annotating ..."):
+        left_out, described = make(out, table, people)
+    if left_out:
+        _err.print(f"left out: {left_out} crowd regions (iscrowd), which are no single objects")
+    _out().print(annotator_table(described))
+    _warn_not_dominant(out / "annotators.json")
+
+
+@app.command()
+def verify(data: _Data = Path("med-mnist")) -> None:
+    """Check every image and label of a data set against its manifest.
+
+    Says whether it is a frozen edition, the same for everybody.
+    """
+    from medmnist_det.folder import Folder
+
+    folder = Folder.open(data)
+    fingerprint = _check(folder)
+    edition = f"frozen edition: {folder.edition}" if folder.edition else "no frozen edition"
+    _out().print(f"{data}: intact, {fingerprint} ({edition})")
+
+
+@app.command()
+def show(
+    data: _Data = Path("med-mnist"),
+    split: _SplitOption = _Split.train,
+    scenes: Annotated[int, typer.Option(min=1, max=20, help="Number of scenes.")] = 3,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
+) -> None:
+    """Draw scenes.png (the truth and each rater's boxes) and matrices.png (who confuses what)."""
+    from medmnist_det.files import make_folder
+    from medmnist_det.folder import Folder
+    from medmnist_det.pictures import draw_matrices, draw_scenes
+
+    folder = Folder.open(data)
+    make_folder(out)
+    with _err.status("Drawing ..."):
+        draw_scenes(out / "scenes.png", folder, split.value, scenes)
+        draw_matrices(out / "matrices.png", data / "annotators.json")
+    _out().print(f"{out / 'scenes.png'}\n{out / 'matrices.png'}")
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="A new folder.")],
+    to: Annotated[_Format, typer.Option("--format", help="yolo, voc or csv.")] = _Format.yolo,
+    data: _Data = Path("med-mnist"),
+    labels: Annotated[
+        str, typer.Option(help="truth, crowd, rater:K or fused:METHOD, of every split that has it.")
+    ] = "truth",
+) -> None:
+    """Write a data set for other tools.
+
+    Example: medmnist-det export yolo-set --labels rater:2
+
+    YOLO and VOC come with the images; only CSV says who drew a box.
+    """
+    from medmnist_det.folder import Folder
+    from medmnist_det.formats.export import export_folder
+
+    folder = Folder.open(data)
+    with _err.status("Writing ..."):
+        counts = export_folder(folder, out, to.value, labels)
+    for split, count in counts.items():
+        _out().print(f"{out}: {split}, {count:,} boxes")
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A CSV file, or a folder as 'export' makes them.")],
+    out: Annotated[Path, typer.Argument(help="The COCO file to write.")],
+    of: Annotated[_Format, typer.Option("--format", help="yolo, voc or csv.")] = _Format.yolo,
+    split: _SplitOption = _Split.train,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="A COCO file whose images, classes and ids the labels belong to."),
+    ] = None,
+) -> None:
+    """Read labels of other tools into a COCO file, the way back from 'export'.
+
+    CSV may be VinDr-CXR's. Example: medmnist-det import yolo-set train.json --split train
+    """
+    from medmnist_det.coco import read_coco, write_coco
+    from medmnist_det.formats.export import read_labels
+
+    table = read_labels(source, of.value, split.value, None if like is None else read_coco(like))
+    write_coco(out, table)
+    raters = f", {len(table.raters)} raters" if table.raters else ""
+    _out().print(
+        f"{out}: {len(table.images):,} images, {len(table.labels):,} boxes{raters}", highlight=False
+    )
 
 
 @app.command()
@@ -86,7 +334,7 @@ def evaluate(
     ] = None,
     engine: Annotated[
         _Engine, typer.Option(help="hotcoco is fast; pycocotools is the definition. Same numbers.")
-    ] = _Engine.HOTCOCO,
+    ] = _Engine.hotcoco,
     bootstrap: Annotated[
         int | None,
         typer.Option(
@@ -141,12 +389,12 @@ def evaluate(
         errors=True if report or plots else errors,
     )
     source = open_truth(data, split, truth, images)
-    with _progress() as progress:
+    with _stages() as progress:
         found = [assess(source, path, options, rater=rater, progress=progress) for path in files]
     for warning in dict.fromkeys(line for one in found for line in one.warnings):
         _err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
     result = found[0] if len(found) == 1 else compare(*found)
-    _out.print(tables(result))
+    _out().print(tables(result), crop=False)
     if json is not None:
         write_json(json, result)
     if plots is not None:
@@ -159,30 +407,136 @@ def evaluate(
         write_report(report, found[0], source.images)
 
 
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function to report (task, steps, steps done) to; a bar shows after two seconds."""
-    start, bar = time.monotonic(), None
+def _crowd(
+    preset: str,
+    annotators: int | None,
+    proficiency: str | None,
+    family: str | None,
+    box_noise: str | None,
+    spurious: str | None,
+    coverage: str | None,
+) -> tuple[AnnotatorOptions, ...]:
+    """Return the annotators that the options describe."""
+    from annotators.options import crowd_options
+
+    def words(text: str | None) -> list[str] | None:
+        return None if text is None else [word.strip() for word in text.split(",")]
+
+    return crowd_options(
+        preset,  # type: ignore[arg-type]
+        annotators=annotators,
+        proficiency=_numbers("--proficiency", proficiency),
+        family=words(family),
+        box_noise=words(box_noise),
+        spurious=_numbers("--spurious", spurious),
+        coverage=_numbers("--coverage", coverage),
+    )
+
+
+def _numbers(option: str, text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"{option} {text!r} is no number, nor numbers with commas") from error
+
+
+def _pair(option: str, text: str) -> tuple[int, int]:
+    numbers = _numbers(option, text) or []
+    if len(numbers) != 2 or any(number != int(number) for number in numbers):
+        raise InputError(f"{option} {text!r} is not two whole numbers with a comma, such as 10,99")
+    return int(numbers[0]), int(numbers[1])
+
+
+def _check(folder: Folder) -> str:
+    from medmnist_det.folder import verify as check
+
+    images = sum(count["images"] for count in folder.manifest["counts"].values())
+    with _progress("Checking", images) as advance:
+        return check(folder, advance)
+
+
+def _out() -> Console:
+    """Return standard output: a terminal as wide as it is, a pipe without limit to its lines."""
+    import sys
+
+    return Console(width=None if sys.stdout.isatty() else 500, soft_wrap=False)
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal while the block runs; yield what advances it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Left
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def _warn_not_dominant(annotators: Path) -> None:
+    from medmnist_det.files import read_json
+    from medmnist_det.summary import not_dominant
+
+    if odd := not_dominant(read_json(annotators)):
+        _err.print(
+            f"note: rater {', '.join(odd[:10])}{' ...' * (len(odd) > 10)} reports some class less "
+            "often than another name for it (not diagonally dominant)",
+            soft_wrap=True,
+        )
+
+
+@contextmanager
+def _stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what to tell (task, steps, steps done); a bar shows up if the block takes long."""
+    from threading import Timer
+
+    bar, latest = None, ("", 0, 0)
 
     def tell(task: str, steps: int, done: int) -> None:
-        nonlocal bar
-        if bar is None and _err.is_terminal and time.monotonic() - start > 2:
-            from rich.progress import Progress
-
-            bar = Progress(console=_err, transient=True)
-            bar.add_task("")
-            bar.start()
+        nonlocal latest
+        latest = (task, steps, done)
         if bar is not None:
-            description = escape(task)
-            bar.update(
-                bar.task_ids[0], description=description, total=steps or None, completed=done
-            )
+            from rich.markup import escape
 
+            name, total = escape(task), steps or None
+            bar.update(bar.task_ids[0], description=name, total=total, completed=done)
+
+    def show() -> None:
+        from rich.progress import Progress
+
+        nonlocal bar
+        shown = Progress(console=_err, transient=True)
+        shown.add_task("")
+        shown.start()
+        bar = shown
+        tell(*latest)
+
+    # Most evaluations are over before a bar could be read.
+    timer = Timer(1.5, show)
+    timer.daemon = True
+    if _err.is_terminal:
+        timer.start()
     try:
         yield tell
     finally:
+        timer.cancel()
         if bar is not None:
             bar.stop()
+
+
+_Crowd = Annotated[
+    Path | None,
+    typer.Option(help="Any COCO file with a rater per annotation, or VinDr-CXR CSV, instead."),
+]
+_Splits = Annotated[
+    list[str] | None, typer.Option(help="train or val; may be repeated.", show_default="both")
+]
+_Readers = Annotated[
+    str | None, typer.Option(help="Only images read by all of these, and their labels: R08,R09.")
+]
 
 
 @app.command()
@@ -194,19 +548,10 @@ def aggregate(
             "(privileged: reads the simulator's matrices)."
         ),
     ] = "dawid-skene",
-    data: Annotated[Path, typer.Option(help="Data folder with crowd labels.")] = Path("med-mnist"),
-    crowd: Annotated[
-        Path | None,
-        typer.Option(help="Any COCO file with a rater per annotation, or VinDr-CXR CSV, instead."),
-    ] = None,
-    split: Annotated[
-        list[str] | None,
-        typer.Option(help="train or val; may be repeated.", show_default="both"),
-    ] = None,
-    readers: Annotated[
-        str | None,
-        typer.Option(help="Only images read by all of these, and their labels: R08,R09,R10."),
-    ] = None,
+    data: _Data = Path("med-mnist"),
+    crowd: _Crowd = None,
+    split: _Splits = None,
+    readers: _Readers = None,
     iou: Annotated[
         float | None,
         typer.Option(help="IoU from which boxes mean one object.", show_default="0.1; 0.4 for wbf"),
@@ -222,7 +567,7 @@ def aggregate(
         ),
     ] = None,
     plots: Annotated[
-        Path | None, typer.Option(help="Draw the raters' matrices into this folder.")
+        Path | None, typer.Option(help="Draw the estimated raters' matrices into this folder.")
     ] = None,
 ) -> None:
     """Fuse the labels of several raters into one label set with confidences.
@@ -234,75 +579,56 @@ def aggregate(
     from annotators.sources import open_crowds
     from annotators.tables import measures, raters_tables, summary
 
+    numbers = _numbers("--weights", weights)
     options = InferenceOptions(
-        iou=iou, weights=_numbers("--weights", weights), iterations=iterations
+        iou=iou, weights=None if numbers is None else tuple(numbers), iterations=iterations
     )
-    names = tuple(readers.split(",")) if readers else ()
-    place = out or (Path("fused") if crowd else data / "fused")
-    for source in open_crowds(data, crowd, tuple(split or ()), names):
-        for note in source.crowd.notes:
-            _warn("note", note)
-        table = source.crowd.labels
+    place = (out or (Path("fused") if crowd else data / "fused")) / folder_name(method)
+    for source in open_crowds(data, crowd, tuple(split or ()), tuple(_words(readers))):
+        table, ids = source.crowd.labels, source.crowd.ids
         found = infer(method, table, options, source.raters)
-        for warning in found.warnings:
-            _warn("warning", warning)
-        folder = place / folder_name(method)
-        path = write_fused(folder, source.name, method, table, source.crowd.ids, found)
-        _out.print(summary(table, found, method, str(source.path)))
+        _tell("note", source.crowd.notes)
+        _tell("warning", found.warnings)
+        path = write_fused(place, source.name, method, table, ids, found)
+        _out().print(summary(table, found, method, str(source.path)))
         if source.truth is not None:
             from evaluation.label_quality import quality_of
             from evaluation.tables import quality_rows
 
             rows = quality_rows(quality_of(source.truth, found.labels))
-            _out.print(measures("\nLabel quality", rows))
+            _out().print(measures("\nLabel quality", rows))
         if found.raters is not None:
-            known = source.raters if method != "bayes-truth" else None
-            _out.print(raters_tables(table, found, known))
-            if known is not None:
-                from evaluation.recovery import recovery, recovery_rows
+            from evaluation.recovery import recovery, recovery_rows
 
-                errors = recovery(
-                    matrix=found.raters.matrix,
-                    true_matrix=known.matrix,
-                    spurious=found.raters.spurious,
-                    true_spurious=known.spurious,
-                    prior=found.raters.prior,
-                    box_bias=found.raters.box_bias,
-                    true_box_bias=known.box_bias,
-                )
-                _out.print(measures("Recovery of the raters", recovery_rows(errors)))
+            known = source.raters if method != "bayes-truth" else None
+            _out().print(raters_tables(table, found, known))
+            if known is not None:
+                rows = recovery_rows(recovery(found.raters.columns(), known.columns()))
+                _out().print(measures("Recovery of the raters", rows))
             if plots is not None:
                 from annotators.plots import draw_matrices
 
                 picture = plots / f"{folder_name(method)}-{source.name}-matrices.png"
                 draw_matrices(picture, found.raters, table.raters or (), table.classes.names, known)
-                _out.print(f"drawn: {picture}", markup=False, highlight=False)
-        _out.print(f"written: {path}", markup=False, highlight=False, soft_wrap=True)
+                _say(f"drawn: {picture}")
+        _say(f"written: {path}")
 
 
 @app.command()
 def agreement(
-    data: Annotated[Path, typer.Option(help="Data folder with crowd labels.")] = Path("med-mnist"),
-    crowd: Annotated[
-        Path | None,
-        typer.Option(help="Any COCO file with a rater per annotation, or VinDr-CXR CSV, instead."),
-    ] = None,
-    split: Annotated[
-        list[str] | None,
-        typer.Option(help="train or val; may be repeated.", show_default="both"),
-    ] = None,
-    readers: Annotated[
-        str | None,
-        typer.Option(help="Only images read by all of these, and their labels: R08,R09,R10."),
-    ] = None,
+    data: _Data = Path("med-mnist"),
+    crowd: _Crowd = None,
+    split: _Splits = None,
+    readers: _Readers = None,
     iou: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="IoU above which boxes are about one place.")
     ] = 0.5,
     map_iou: Annotated[
         float, typer.Option(min=0.01, max=1.0, help="IoU from which a box counts in the mAP.")
     ] = 0.4,
-    json: Annotated[
-        Path | None, typer.Option(help="Write every number, those of each image too, to this file.")
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for every number, those of each image too, as JSON."),
     ] = None,
     plots: Annotated[
         Path | None, typer.Option(help="Draw who agrees with whom into this folder.")
@@ -324,34 +650,35 @@ def agreement(
     def mean_ap(truth: Any, predictions: Any) -> float | None:
         return score(truth, predictions, metrics=metrics).headline[0].value
 
-    names = tuple(readers.split(",")) if readers else ()
-    for source in open_crowds(data, crowd, tuple(split or ()), names):
-        for note in source.crowd.notes:
-            _warn("note", note)
-        table = source.crowd.labels
+    for source in open_crowds(data, crowd, tuple(split or ()), tuple(_words(readers))):
+        table, raters = source.crowd.labels, source.crowd.labels.raters or ()
         found = agree(table, iou=iou)
         scored = ceiling(table, mean_ap, source.truth)
-        _out.print(f"{source.path}: {len(table.labels):,} boxes", markup=False, highlight=False)
-        _out.print(agreement_tables(table, found, scored))
-        if json is not None:
-            write_agreement(json, table, found, scored)
+        _tell("note", source.crowd.notes)
+        _say(f"{source.path}: {len(table.labels):,} boxes of {len(raters)} raters")
+        _out().print(agreement_tables(table, found, scored))
+        if out is not None:
+            path = out / f"agreement-{source.name}.json"
+            write_agreement(path, table, found, scored)
+            _say(f"written: {path}")
         if plots is not None:
             from annotators.plots import draw_heat_map
 
             for what, values in (("alpha", found.pairwise), ("mAP", scored.against)):
                 if values is not None:
                     picture = plots / f"agreement-{source.name}-{what}.png"
-                    title = "row against column" if what == "mAP" else "every two raters"
-                    draw_heat_map(picture, values, table.raters or (), f"{what}, {title}", what)
-                    _out.print(f"drawn: {picture}", markup=False, highlight=False)
+                    draw_heat_map(picture, values, raters, what)
+                    _say(f"drawn: {picture}")
 
 
-def _warn(kind: str, sentence: str) -> None:
-    _err.print(f"{kind}: {sentence}", markup=False, highlight=False, soft_wrap=True)
+def _words(text: str | None) -> list[str]:
+    return [] if text is None else [word.strip() for word in text.split(",")]
 
 
-def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
-    try:
-        return tuple(map(float, text.split(","))) if text else None
-    except ValueError:
-        raise InputError(f"{option} {text!r}: give numbers with commas, as in 1,0.5,2") from None
+def _tell(kind: str, sentences: tuple[str, ...]) -> None:
+    for sentence in sentences:
+        _err.print(f"{kind}: {sentence}", markup=False, soft_wrap=True)
+
+
+def _say(line: str) -> None:
+    _out().print(line, markup=False, highlight=False, soft_wrap=True)

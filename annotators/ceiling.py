@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from annotators.agreement import Agreement
 from annotators.crowd_files import keep_images
+from medmnist_det.files import make_folder
 from medmnist_det.folder import write_json
 from medmnist_det.labels import Labels, LabelSet
 
@@ -75,6 +76,7 @@ def write_agreement(path: Path, crowd: LabelSet, found: Agreement, scored: Ceili
 
     Raises InputError when the disk refuses.
     """
+    make_folder(path.parent)
     write_json(
         path,
         {

@@ -121,9 +121,7 @@ def _settle(boxes: _Ordered, pairs: Pairs, iou: float) -> Int[np.ndarray, " n"]:
     return cluster
 
 
-def _is_clear(
-    component: Int[np.ndarray, " n"], count: int, close: Pairs
-) -> Bool[np.ndarray, " c"]:
+def _is_clear(component: Int[np.ndarray, " n"], count: int, close: Pairs) -> Bool[np.ndarray, " c"]:
     """Say which components are cliques with one box of each rater at most."""
     size = np.bincount(component, minlength=count)
     edges = np.bincount(component[close.first], minlength=count)

@@ -50,6 +50,15 @@ Preset = Literal[
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 
+#: Number of images that a preset asks for.
+PRESET_IMAGES: dict[str, dict[str, int]] = {
+    preset: {"train": 4000, "val": 1000, "test": 3000}
+    if preset == "paper-code"
+    else {"train": 5000, "val": 1000, "test": 1000}
+    for preset in PRESETS
+}
+
+
 def preset_crowd(preset: Preset) -> tuple[AnnotatorOptions, ...]:
     """Return the annotators of a preset; docs/decisions.md says where its numbers come from.
 

@@ -52,17 +52,20 @@ def draw_matrices(
 
 
 def draw_heat_map(
-    path: Path, values: Float[np.ndarray, "R R"], names: Sequence[int | str], title: str, label: str
+    path: Path, values: Float[np.ndarray, "R R"], names: Sequence[int | str], what: str
 ) -> None:
-    """Write a PNG of a value for every two raters; cells that are NaN stay empty.
+    """Write a PNG of a value for every two raters, ``what`` by name; NaN cells stay empty.
 
-    Raises InputError when the disk refuses.
+    Rows are who is scored, columns whom by, where that makes a difference. Raises InputError when the disk refuses.
     """
     figure, axes = _axes(1, 1, len(names))
     ticks = [str(name) for name in names]
     image = _heat_map(axes[0][0], values, ticks, ticks)
-    axes[0][0].set_title(title, fontsize=10)
-    figure.colorbar(image, ax=axes, shrink=0.7, label=label)
+    known = np.isfinite(values)
+    same = np.array_equal(known, known.T) and np.allclose(values[known], values.T[known])
+    of_whom = "every two raters" if same else "row scored, column taken as the truth"
+    axes[0][0].set_title(f"{what}: {of_whom}", fontsize=10)
+    figure.colorbar(image, ax=axes, shrink=0.7, label=what)
     _save(path, figure)
 
 

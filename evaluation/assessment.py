@@ -161,7 +161,12 @@ def _mix_up(
 ) -> tuple[str, ...]:
     """Warn where image ids of another split fit by number alone: all splits count from 1."""
     here = scores.headline[0].value
-    if here is None or here > _HOPELESS or len(predictions.boxes) == 0 or predictions.looked is not None:
+    if (
+        here is None
+        or here > _HOPELESS
+        or len(predictions.boxes) == 0
+        or predictions.looked is not None
+    ):
         return ()
     for split in source.other_splits():
         try:

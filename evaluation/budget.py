@@ -35,7 +35,7 @@ from math import factorial
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from evaluation.matching import match, overlapping
+from evaluation.matching import Matches, match, overlapping
 from evaluation.metrics import Metric
 from evaluation.problem import Problem
 from evaluation.resampling import RecallSteps, to_be_found
@@ -74,7 +74,7 @@ class Budget:
 
 
 def error_budget(
-    problem: Problem, metric: Metric, *, progress: Callable[[int], None] = lambda done: None
+    problem: Problem, metric: Metric, *, progress: Callable[[int], None] = lambda _: None
 ) -> Budget | None:
     """Return where the points of a metric are lost; None where the metric is undefined.
 
@@ -83,10 +83,11 @@ def error_budget(
     """
     if not to_be_found(problem).any():
         return None
-    partner = _partners(problem)
+    partners = _partners(problem)
+    matches = match(problem, np.array(metric.thresholds))
     counts, values = [], []
-    for threshold in metric.thresholds:
-        case = _Case(problem, partner, threshold)
+    for t, threshold in enumerate(metric.thresholds):
+        case = _Case(problem, partners, matches, t, threshold)
         counts.append(case.counts())
         values.append(case.values())
         progress(1)
@@ -120,7 +121,9 @@ def _shapley(value: Float[np.ndarray, " 64"]) -> Float[np.ndarray, " 6"]:
     points = np.zeros(n)
     for kind in range(n):
         without = np.flatnonzero(~_SETS[:, kind])
-        points[kind] = np.sum(weight[size[without]] * (value[without + _one(kind)] - value[without]))
+        points[kind] = np.sum(
+            weight[size[without]] * (value[without + _one(kind)] - value[without])
+        )
     return points
 
 
@@ -150,16 +153,18 @@ def _partners(problem: Problem) -> _Partners:
 
 
 class _Case:
-    """All detections and objects at one threshold, each with its kind."""
+    """All detections that count and all objects at one threshold, each with its kind."""
 
-    def __init__(self, problem: Problem, partners: _Partners, threshold: float) -> None:
-        matches = match(problem, np.array([threshold]))
-        counts = ~matches.ignored[0]
-        row, found = matches.row[counts], matches.found[0][counts]
+    def __init__(
+        self, problem: Problem, partners: _Partners, matches: Matches, t: int, threshold: float
+    ) -> None:
+        counts = ~matches.ignored[t]
+        row, found = matches.row[counts], matches.found[t][counts]
         right = found < len(problem.objects)
         partner, iou = partners.object[row], partners.iou[row]
         same = partners.same_class[row]
         self.problem, self.row, self.partner = problem, row, partner
+        self.score = problem.detections.score[row]
         self.kind = np.select(
             [right, iou < min(BACKGROUND_IOU, threshold), iou >= threshold],
             [_RIGHT, _BACKGROUND, np.where(same, _DUPLICATE, _CLASS)],
@@ -181,43 +186,53 @@ class _Case:
         proper = to_be_found(problem)
         objects = np.bincount(problem.objects.label[proper], minlength=problem.classes)
         missed = np.bincount(problem.objects.label[self.missed], minlength=problem.classes)
+        won = np.stack([self._winners(kinds) for kinds in _MENDING])
         value = np.zeros(len(_SETS))
         for relabelled in (False, True):
-            sets = np.flatnonzero(_SETS[:, _CLASS] == relabelled)
-            right, claimed = self._after(_SETS[sets])
-            label = problem.detections.label[self.row].copy()
+            rows = np.flatnonzero(_SETS[:, _CLASS] == relabelled)
+            label = problem.detections.label[self.row]
             if relabelled:
                 mended = self.kind == _CLASS
                 label[mended] = problem.objects.label[self.partner[mended]]
-            order = np.lexsort((self.row, -problem.detections.score[self.row], label))
+            order = np.lexsort((self.row, -self.score, label))
             ends = np.searchsorted(label[order], np.arange(problem.classes + 1))
             for k in np.flatnonzero(objects):
-                rows = order[ends[k] : ends[k + 1]]
-                asked = objects[k] - missed[k] * _SETS[sets, _MISSED]
-                value[sets] += _ap(right[:, rows], claimed[:, rows], asked)
+                mine = order[ends[k] : ends[k + 1]]
+                asked = objects[k] - missed[k] * _SETS[rows, _MISSED]
+                value[rows] += _ap(self.kind[mine], won[:, mine], rows, asked)
         return value / np.count_nonzero(objects)
 
-    def _after(
-        self, sets: Bool[np.ndarray, "s 6"]
-    ) -> tuple[Bool[np.ndarray, "s n"], Bool[np.ndarray, "s n"]]:
-        """Return which detections are right, and which are there, after each set of repairs."""
-        repaired = np.append(sets, np.zeros((len(sets), 1), dtype=bool), axis=1)[:, self.kind]
-        right = np.repeat((self.kind == _RIGHT)[None], len(sets), axis=0)
-        for s, pair in enumerate(sets[:, [_CLASS, _LOCATION]]):
-            mended = np.isin(self.kind, np.flatnonzero(pair))
-            right[s, self._winners(mended)] = True
-        return right, right | ~repaired
-
-    def _winners(self, mended: Bool[np.ndarray, " n"]) -> Int[np.ndarray, " w"]:
-        """Return the best scored of the mended detections on each object that is still free."""
-        rows = np.flatnonzero(mended)
+    def _winners(self, mended: list[int]) -> Bool[np.ndarray, " n"]:
+        """Mark the best scored of the mended detections on each object that is still free."""
+        rows = np.flatnonzero(np.isin(self.kind, mended))
         rows = rows[self.free[self.partner[rows]]]
-        rows = rows[np.lexsort((self.row[rows], -self.problem.detections.score[self.row[rows]]))]
-        return rows[np.unique(self.partner[rows], return_index=True)[1]]
+        rows = rows[np.lexsort((self.row[rows], -self.score[rows]))]
+        best = np.zeros(len(self.row), dtype=bool)
+        best[rows[np.unique(self.partner[rows], return_index=True)[1]]] = True
+        return best
+
+
+# The kinds whose repair makes boxes right, in all four combinations, and which of these each set
+# of repairs makes.
+_MENDING: list[list[int]] = [[], [_LOCATION], [_CLASS], [_CLASS, _LOCATION]]
+_MENDED_IN = 2 * _SETS[:, _CLASS] + _SETS[:, _LOCATION]
 
 
 def _ap(
-    right: Bool[np.ndarray, "s n"], claimed: Bool[np.ndarray, "s n"], asked: Int[np.ndarray, " s"]
+    kind: Int[np.ndarray, " n"],
+    won: Bool[np.ndarray, "4 n"],
+    rows: Int[np.ndarray, " s"],
+    asked: Int[np.ndarray, " s"],
 ) -> Float[np.ndarray, " s"]:
-    ap = RecallSteps(asked).ap(np.cumsum(right, axis=1), np.cumsum(claimed, axis=1))
-    return np.where(asked == 0, ~claimed.any(axis=1), ap)
+    """Return AP of one class, its detections by falling score, after the sets in ``rows``."""
+    if len(kind) == 0:
+        return np.where(asked == 0, 1.0, 0.0)
+    # Running counts of each kind and of each way to win; only places that can be right matter.
+    kinds = np.cumsum(kind == np.arange(len(KINDS))[:, None], axis=1)
+    right = np.cumsum((kind == _RIGHT) | won, axis=1)
+    place = np.flatnonzero((kind == _RIGHT) | won.any(axis=0))
+    mended, wrong = _MENDED_IN[rows], (~_SETS[rows]).astype(np.int64)
+    found = right[mended][:, place]
+    ap = RecallSteps(asked).ap(found, found + wrong @ kinds[:, place])
+    claims_nothing = right[mended, -1] + wrong @ kinds[:, -1] == 0
+    return np.where(asked == 0, claims_nothing, ap)

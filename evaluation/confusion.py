@@ -45,14 +45,13 @@ def pair_up(boxes: Boxes, objects: Boxes, *, iou: float) -> Pairing:
     """Return the pairs of at least that IoU, closest first. Either side may be empty."""
     pairs = overlapping(boxes, objects, at_least=iou)
     in_crowd = objects.crowd[pairs.object]
-    excused = np.unique(pairs.detection[in_crowd])
-    pairs = _closest(pairs.select(~in_crowd), boxes, objects)
-    spurious = np.setdiff1d(np.arange(len(boxes)), pairs.detection)
-    return Pairing(
-        pairs=pairs,
-        spurious=np.setdiff1d(spurious, excused),
-        missed=np.setdiff1d(np.flatnonzero(~objects.crowd), pairs.object),
-    )
+    spurious = np.ones(len(boxes), dtype=bool)
+    spurious[pairs.detection[in_crowd]] = False
+    pairs = _closest(pairs.select(np.flatnonzero(~in_crowd)), boxes, objects)
+    spurious[pairs.detection] = False
+    missed = ~objects.crowd
+    missed[pairs.object] = False
+    return Pairing(pairs=pairs, spurious=np.flatnonzero(spurious), missed=np.flatnonzero(missed))
 
 
 def _closest(pairs: Pairs, boxes: Boxes, objects: Boxes) -> Pairs:
@@ -65,7 +64,7 @@ def _closest(pairs: Pairs, boxes: Boxes, objects: Boxes) -> Pairs:
         first = np.zeros((2, len(pairs.iou)), dtype=bool)
         first[0, np.unique(pairs.detection, return_index=True)[1]] = True
         first[1, np.unique(pairs.object, return_index=True)[1]] = True
-        chosen = pairs.select(first.all(axis=0))
+        chosen = pairs.select(np.flatnonzero(first.all(axis=0)))
         kept.append(chosen)
         pairs = pairs.select(
             ~(np.isin(pairs.detection, chosen.detection) | np.isin(pairs.object, chosen.object))

@@ -132,11 +132,12 @@ def _pycocotools(problem: Problem, thresholds: np.ndarray, ranges: _Ranges) -> _
 
     def index(boxes: Boxes) -> COCO:
         coco = COCO()
-        coco.dataset = {
+        content: Any = {
             "images": _images(problem),
             "categories": _categories(problem),
             "annotations": _annotations(boxes),
         }
+        coco.dataset = content
         coco.createIndex()
         return coco
 

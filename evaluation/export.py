@@ -132,8 +132,6 @@ def _comparison(found: Comparison) -> dict[str, Any]:
                 "p_value": delta.p_value,
                 "real": delta.real,
             }
-            for metric, delta in zip(
-                found.first.scores.metrics, found.differences, strict=True
-            )
+            for metric, delta in zip(found.first.scores.metrics, found.differences, strict=True)
         },
     }

@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ KIND_COLOURS = {
     "missed": "#dc2626",
 }
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
     "savefig.bbox": "tight",
@@ -128,8 +128,12 @@ def _precision_recall(found: Assessment) -> Figure:
     few = len(known) <= 10
     for place, k in enumerate(known):
         colour = colormaps["tab10"](place % 10) if few else "#94a3b8"
-        label = f"{plain(scores.classes[k].name)[:24]}  {scores.classes[k].ap[0]:.3f}" if few else None
-        axes.plot(RECALLS, curves[:, k], color=colour, lw=1.1, alpha=1 if few else 0.35, label=label)
+        label = (
+            f"{plain(scores.classes[k].name)[:24]}  {scores.classes[k].ap[0]:.3f}" if few else None
+        )
+        axes.plot(
+            RECALLS, curves[:, k], color=colour, lw=1.1, alpha=1 if few else 0.35, label=label
+        )
     mean = scores.headline[0].value
     axes.plot(RECALLS, curves[:, known].mean(axis=1), color=_INK, lw=2.4, label=f"mean  {mean:.3f}")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")

@@ -158,4 +158,3 @@ def _picture(folder: Path | None, name: str) -> str | None:
     if media is None:
         return None
     return f"data:{media};base64,{base64.b64encode(content).decode('ascii')}"
-

@@ -32,11 +32,9 @@ class Pairs:
     object: Int[np.ndarray, " p"]
     iou: Float[np.ndarray, " p"]
 
-    def select(self, rows: np.ndarray) -> Pairs:
-        """Return the chosen pairs (a mask or row numbers)."""
-        return Pairs(
-            detection=self.detection[rows], object=self.object[rows], iou=self.iou[rows]
-        )
+    def select(self, rows: np.ndarray | slice) -> Pairs:
+        """Return the chosen pairs (a mask, row numbers or a slice)."""
+        return Pairs(detection=self.detection[rows], object=self.object[rows], iou=self.iou[rows])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,9 +68,7 @@ def overlapping(
     )
 
 
-def _overlaps(
-    detections: Boxes, objects: Boxes, classes: int, at_least: float
-) -> Iterator[Pairs]:
+def _overlaps(detections: Boxes, objects: Boxes, classes: int, at_least: float) -> Iterator[Pairs]:
     wanted, known = (
         boxes.image * classes + boxes.label if classes else boxes.image
         for boxes in (detections, objects)

@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from evaluation.problem import Boxes, Truth
-from evaluation.truth import row_of, sound, stacked
+from evaluation.truth import no_collection, row_of, sound, stacked
 from evaluation.yolo import read_yolo
-from medmnist_det.coco import RATER_KEYS, read_coco
 from medmnist_det.boxes import xyxy_to_xywh
+from medmnist_det.coco import RATER_KEYS, read_coco
 from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_bytes, read_json
@@ -42,7 +42,7 @@ class Predictions:
 
 
 def read_predictions(
-    path: Path, truth: Truth, *, rater: str | None = None, hint: Hint = lambda ids: ""
+    path: Path, truth: Truth, *, rater: str | None = None, hint: Hint = lambda _: ""
 ) -> Predictions:
     """Return the boxes of a file or folder for the images and classes of ``truth``.
 
@@ -55,8 +55,8 @@ def read_predictions(
         _no_raters(path, rater)
         return _checked(path, read_yolo(path, truth))
     content = read_bytes(path)
-    boxes = _at_once(content, truth)
-    if boxes is None:
+    columns = _at_once(content, truth)
+    if columns is None:
         rows = read_json(path)
         if isinstance(rows, dict) and "annotations" in rows:
             return _label_set(path, rows, truth, rater, hint)
@@ -65,10 +65,10 @@ def read_predictions(
                 f"{path}: holds {_kind(rows)}, not predictions; give a list of "
                 '{"image_id", "category_id", "bbox", "score"} or a COCO file with annotations'
             )
-        boxes = _entry_by_entry(Entries(path, "entry", rows), truth, hint, scored=True)
+        columns = _entry_by_entry(Entries(path, "entry", rows), truth, hint, scored=True)
     _no_raters(path, rater)
-    _refuse_duplicates(path, boxes)
-    return _checked(path, boxes)
+    _refuse_copies(path, "entry", columns)
+    return _checked(path, Boxes.of(**columns))
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -78,16 +78,23 @@ class _Entry(msgspec.Struct, gc=False):
     score: float
 
 
+# Columns of Boxes in the order of the file.
+_Columns = dict[str, np.ndarray]
+
 _decoder = msgspec.json.Decoder(list[_Entry])
 
 
-def _at_once(content: bytes, truth: Truth) -> Boxes | None:
+def _at_once(content: bytes, truth: Truth) -> _Columns | None:
     if not all(isinstance(key, int) for key in truth.ids):
         return None
-    try:
-        rows = _decoder.decode(content)
-    except msgspec.MsgspecError:
-        return None
+    with no_collection():
+        try:
+            return _columns(_decoder.decode(content), truth)
+        except msgspec.MsgspecError:
+            return None
+
+
+def _columns(rows: list[_Entry], truth: Truth) -> _Columns | None:
     image = row_of([row.image_id for row in rows], truth.ids)  # type: ignore[arg-type]
     label = row_of([row.category_id for row in rows], truth.classes.ids)
     bbox = stacked([row.bbox for row in rows])
@@ -95,16 +102,17 @@ def _at_once(content: bytes, truth: Truth) -> Boxes | None:
     known = image.max(initial=-1) < len(truth.ids) and label.max(initial=-1) < len(truth.classes)
     if not (known and sound(bbox) and np.isfinite(score).all()):
         return None
-    return Boxes.of(image=image, bbox=bbox, label=label, score=score)
+    return {"image": image, "bbox": bbox, "label": label, "score": score}
 
 
-def _entry_by_entry(entries: Entries, truth: Truth, hint: Hint, *, scored: bool) -> Boxes:
-    return Boxes.of(
-        image=_known(entries, "image_id", truth.ids, truth, hint),
-        bbox=entries.bboxes("bbox", zero_area=True),
-        label=_known(entries, "category_id", truth.classes.ids, truth, _counting_from_zero(truth)),
-        score=entries.numbers("score") if scored else None,
-    )
+def _entry_by_entry(entries: Entries, truth: Truth, hint: Hint, *, scored: bool) -> _Columns:
+    from_zero = _counting_from_zero(truth)
+    columns = {
+        "image": _known(entries, "image_id", truth.ids, truth, hint),
+        "bbox": entries.bboxes("bbox", zero_area=True),
+        "label": _known(entries, "category_id", truth.classes.ids, truth, from_zero),
+    }
+    return columns | ({"score": entries.numbers("score")} if scored else {})
 
 
 def _known(
@@ -149,10 +157,10 @@ def _label_set(
     if rater is not None or crowd:
         return _one_rater(path, truth, rater, hint)
     scored = bool(rows) and entries.have("score")
-    boxes = _entry_by_entry(entries, truth, hint, scored=scored)
+    columns = _entry_by_entry(entries, truth, hint, scored=scored)
     if scored:
-        _refuse_duplicates(path, boxes)
-    return _checked(path, boxes, drawn=True)
+        _refuse_copies(path, "annotation", columns)
+    return _checked(path, Boxes.of(**columns), drawn=True)
 
 
 def _one_rater(path: Path, truth: Truth, rater: str | None, hint: Hint) -> Predictions:
@@ -198,25 +206,26 @@ def _no_raters(path: Path, rater: str | None) -> None:
         raise InputError(f"{path}: holds a detector's boxes, not raters'; leave --rater out")
 
 
-def _refuse_duplicates(path: Path, boxes: Boxes) -> None:
-    """Refuse an entry that repeats another; the message counts within the image."""
-    columns = [boxes.image, boxes.label, *boxes.bbox.T.copy(), boxes.score]
-    mixed = np.zeros(len(boxes), dtype=np.uint64)
-    for column in columns:
+def _refuse_copies(path: Path, kind: str, columns: _Columns) -> None:
+    bbox = np.ascontiguousarray(columns["bbox"].T)
+    parts = [columns["image"], columns["label"], *bbox, columns["score"]]
+    mixed = np.zeros(len(columns["image"]), dtype=np.uint64)
+    for part in parts:
         # A multiplicative hash: sorting one word a row is far quicker than sorting the rows.
-        mixed = (mixed ^ column.view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ part.view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
     words = np.sort(mixed)
     if not (words[1:] == words[:-1]).any():
         return
-    rows = np.stack([column.astype(np.float64) for column in columns], axis=1)
+    rows = np.stack(parts, axis=1)
     order = np.lexsort(rows.T)
     same = np.flatnonzero((rows[order][1:] == rows[order][:-1]).all(axis=1))
     if len(same):
-        k = order[same[0] + 1]
+        # The sort is stable, so that a copy stands behind what it repeats.
+        first = same[np.argmin(order[same + 1])]
         raise InputError(
-            f"{path}: {len(same):,} entries repeat another one (same image, class, box and score; "
-            f"first: box {boxes.bbox[k].tolist()} with score {boxes.score[k]}); remove the copies"
+            f"{path}, {kind} {order[first + 1]}: repeats {kind} {order[first]} (same image, class, "
+            f"box and score; {len(same):,} such entries); remove the copies"
         )
 
 

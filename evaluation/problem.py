@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from medmnist_det.boxes import xywh_to_xyxy, xyxy_to_xywh
-from medmnist_det.labels import Classes, Labels, LabelSet
+from medmnist_det.labels import Classes, LabelSet
 
 _TYPES = {
     "image": np.int64,
@@ -80,18 +80,6 @@ class Boxes:
             return table
         return table.select(np.argsort(image, kind="stable"))
 
-    @classmethod
-    def of_labels(cls, labels: Labels) -> Self:
-        """Return the table of a :class:`Labels`, whose images are taken to be in id order."""
-        return cls.of(
-            image=labels.image,
-            bbox=xyxy_to_xywh(labels.box),
-            label=labels.label,
-            score=labels.score,
-            area=labels.area,
-            crowd=labels.iscrowd,
-        )
-
     def select(self, rows: np.ndarray) -> Self:
         """Return the table of the chosen rows (a mask or row numbers that keep images sorted)."""
         return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
@@ -110,11 +98,6 @@ class Problem:
     classes: int
     objects: Boxes
     detections: Boxes
-
-    @property
-    def counted(self) -> Bool[np.ndarray, " objects"]:
-        """Which objects are to be found; crowd regions are not."""
-        return ~self.objects.crowd
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,7 +124,7 @@ class Truth:
         )
 
     def only(self, kept: Bool[np.ndarray, " images"]) -> Truth:
-        """Return the truth of some of the images: rows of :meth:`renumbered` boxes fit it."""
+        """Return the truth of the kept images; boxes have to be :func:`renumbered` to fit it."""
         rows = np.flatnonzero(kept)
         return Truth(
             source=self.source,

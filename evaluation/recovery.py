@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -24,22 +26,18 @@ class Recovery:
     skill: float | None
 
 
-def recovery(
-    *,
-    matrix: Float[np.ndarray, "R L+1 L+1"],
-    true_matrix: Float[np.ndarray, "R L+1 L+1"],
-    spurious: Float[np.ndarray, " R"],
-    true_spurious: Float[np.ndarray, " R"],
-    prior: Float[np.ndarray, " L"],
-    box_bias: Float[np.ndarray, "R 4"] | None = None,
-    true_box_bias: Float[np.ndarray, "R 4"] | None = None,
-) -> Recovery:
-    """Return the errors of estimated matrices (rows: truth, last column: a miss) and rates.
+def recovery(estimate: Mapping[str, Any], truth: Mapping[str, Any]) -> Recovery:
+    """Return the errors of estimated raters.
 
-    Rows of the L classes count, the row of what is hallucinated does not: ``spurious`` does. Miss
-    rates and skills (found and named right) are means over the classes, weighted by ``prior``, the
-    same on both sides. Raises ValueError for shapes that do not fit.
+    Both hold ``matrix`` (R, L+1, L+1; rows: truth, last column: a miss), ``spurious`` (R,; boxes on
+    nothing, an image), ``prior`` (L,; class frequencies) and ``box_bias`` (R, 4, relative to the
+    object; or None). Rows of the L classes count, the row of what is hallucinated does not:
+    ``spurious`` does. Miss rates and skills (found and named right) are means over the classes,
+    weighted by the estimate's prior on both sides. Raises ValueError for shapes that do not fit.
     """
+    matrix, true_matrix = estimate["matrix"], truth["matrix"]
+    spurious, true_spurious = estimate["spurious"], truth["spurious"]
+    prior, box_bias, true_box_bias = estimate["prior"], estimate["box_bias"], truth["box_bias"]
     if matrix.shape != true_matrix.shape or len(matrix) != len(spurious):
         raise ValueError(f"matrices of shape {matrix.shape} and {true_matrix.shape}")
     raters, classes = len(matrix), matrix.shape[1] - 1

@@ -32,7 +32,7 @@ def _page(found: Assessment, images: Path | None) -> Iterator[str]:
     # The policy makes the promise hold even if a name slipped through: nothing is fetched or run.
     yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "img-src data:; style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}: scores</title>\n<style>\n"
@@ -72,9 +72,7 @@ def _facts(found: Assessment) -> Iterator[str]:
 def _headline(found: Assessment) -> Iterator[str]:
     scores = found.scores
     yield '<div class="cards">'
-    for metric, mean, spread in zip(
-        scores.metrics, scores.headline, found.intervals, strict=True
-    ):
+    for metric, mean, spread in zip(scores.metrics, scores.headline, found.intervals, strict=True):
         yield (
             f'<div class="card">{_text(metric.name)}<b>{number(mean.value)}</b>'
             f"<small>{_span(spread)}</small>"
@@ -104,7 +102,9 @@ def _errors(found: Assessment, drawn: dict[str, tuple[str, str]]) -> Iterator[st
     for budget in found.budgets:
         header += [f"{budget.metric.name}: points", "alone", "count"]
     for k, first in enumerate(found.budgets[0].losses):
-        cells = [f'<span class="chip" style="background:{KIND_COLOURS[first.kind]}"></span>{first.kind}']
+        cells = [
+            f'<span class="chip" style="background:{KIND_COLOURS[first.kind]}"></span>{first.kind}'
+        ]
         for budget in found.budgets:
             loss = budget.losses[k]
             cells += [f"{loss.points:.2f}", f"{loss.alone:.2f}", f"{loss.count:,.0f}"]

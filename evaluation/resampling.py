@@ -79,9 +79,7 @@ def resampled_ap(
     return result
 
 
-def _class_ap(
-    one: ClassMatches, weights: Int[np.ndarray, "b images"]
-) -> Float[np.ndarray, "b T"]:
+def _class_ap(one: ClassMatches, weights: Int[np.ndarray, "b images"]) -> Float[np.ndarray, "b T"]:
     objects = weights @ one.objects
     passed = RecallSteps(objects)
     weight = weights[:, one.image]

@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from evaluation.engines import COCO_SIZES, LIMITS, Curves, Engine, Size, run
-from evaluation.metrics import COCO, HEADLINE, PAPER, Metric, union
+from evaluation.metrics import COCO, HEADLINE, Metric, union
 from evaluation.problem import Problem
 
 #: Finer than COCO's three, whose borders (32 and 96) it keeps: digits have sides of 8 to 99 px.
 #: An object of exactly a border's area belongs to both sides, as in COCO.
 DIGIT_SIZES = tuple(
-    Size(f"{low} to {high} px" if high < 1e5 else f"over {low} px", float(low) ** 2, float(high) ** 2)
+    Size(
+        f"{low} to {high} px" if high < 1e5 else f"over {low} px", float(low) ** 2, float(high) ** 2
+    )
     for low, high in ((0, 16), (16, 24), (24, 32), (32, 48), (48, 64), (64, 96), (96, 100_000))
 )
 
@@ -139,17 +141,17 @@ class _Table:
     def ap(
         self, metric: Metric, *, size: int = 0, limit: int = -1, classes: list[int] | None = None
     ) -> Mean:
-        values = self.curves.precision[self.rows(metric)][..., size, limit]
+        values = self.curves.precision[..., size, limit][self.rows(metric)]
         return _mean(values if classes is None else values[..., classes])
 
     def ar(self, *, size: int = 0, limit: int = -1, classes: list[int] | None = None) -> Mean:
-        values = self.curves.recall[self.rows(COCO)][..., size, limit]
+        values = self.curves.recall[..., size, limit][self.rows(COCO)]
         return _mean(values if classes is None else values[..., classes])
 
 
 def _mean(values: Float[np.ndarray, "*any K"]) -> Mean:
-    known = ~np.isnan(values)
-    covered = known.reshape(-1, values.shape[-1]).any(axis=0)
+    known = np.isfinite(values)
+    covered = np.atleast_1d(known.any(axis=tuple(range(values.ndim - 1))))
     return Mean(
         value=float(np.mean(values[known])) if known.any() else None,
         classes=int(covered.sum()),
@@ -175,7 +177,7 @@ def _by_size(
     area = problem.objects.area[~problem.objects.crowd]
     rows = []
     for row, size in enumerate(sizes, start=len(COCO_SIZES)):
-        within: Bool[np.ndarray, " n"] = (area >= size.low) & (area <= size.high)
+        within = (area >= size.low) & (area <= size.high)
         if within.any():
             rows.append(
                 SizeScore(

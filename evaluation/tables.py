@@ -62,7 +62,12 @@ def _what(found: Assessment) -> Text:
             + [f"engine {describe(scores.engine)}"]
         ),
     ]
-    return Text("\n".join(lines))
+    return _whole("\n".join(lines))
+
+
+def _whole(text: str) -> Text:
+    """Return lines that are neither cut nor broken: paths stay in one piece when piped."""
+    return Text(text, no_wrap=True, overflow="ignore")
 
 
 def _table(title: str, first: str, *others: str) -> Table:
@@ -93,9 +98,7 @@ def _covers(mean: Mean) -> str:
 
 def _headline(found: Assessment) -> Table:
     table = _table("\nScores", "metric", "score", "95% interval", "classes")
-    rows = zip(
-        found.scores.metrics, found.scores.headline, found.intervals, strict=True
-    )
+    rows = zip(found.scores.metrics, found.scores.headline, found.intervals, strict=True)
     for metric, mean, spread in rows:
         _row(table, metric.name, number(mean.value), _span(spread), _covers(mean), style="bold")
     return table
@@ -213,9 +216,9 @@ def notes(found: Assessment) -> Iterator[str]:
     if found.not_looked:
         yield f"{found.not_looked:,} images that this rater did not look at are left out."
     if len(found.resampled) == 0 and found.scores.detections:
-        yield "No intervals: add --bootstrap 1000 for some (slow with this many boxes)."
+        yield "No intervals; --bootstrap 1000 adds them."
     if not found.budgets and found.scores.objects:
-        yield "No error budget: add --errors for one (slow with this many boxes)."
+        yield "No error budget; --errors adds one."
 
 
 def _count(count: int, one: str, many: str) -> str:
@@ -229,10 +232,14 @@ def _comparison(found: Comparison) -> Group:
     for k, metric in enumerate(first.scores.metrics):
         a, b = first.scores.headline[k].value, second.scores.headline[k].value
         delta = found.differences[k]
-        cells = ("", "", "") if delta is None else (
-            f"{delta.value:+.4f}",
-            f"{delta.interval.low:+.4f} to {delta.interval.high:+.4f}",
-            f"{delta.p_value:.3f}",
+        cells = (
+            ("", "", "")
+            if delta is None
+            else (
+                f"{delta.value:+.4f}",
+                f"{delta.interval.low:+.4f} to {delta.interval.high:+.4f}",
+                f"{delta.p_value:.3f}",
+            )
         )
         _row(table, metric.name, number(a), number(b), *cells, style="bold")
         if delta is None:
@@ -244,22 +251,20 @@ def _comparison(found: Comparison) -> Group:
             verdicts.append(
                 f"{metric.name}: no real difference; other images could turn it around."
             )
-    what = Text(f"A  {plain(first.source)}\nB  {plain(second.source)}")
+    what = _whole(f"A  {plain(first.source)}\nB  {plain(second.source)}")
     return Group(what, table, Text("\n".join(verdicts)), _both_classes(found), *_facts(first))
 
 
 def _facts(found: Assessment) -> Iterable[Text]:
     facts = [f"{key} {plain(value)}" for key, value in found.facts.items()]
     covered = f"{found.scores.images:,} images, {found.scores.objects:,} objects"
-    yield Text("; ".join([f"{plain(found.truth.source)}: {covered}", *facts]))
+    yield _whole("; ".join([f"{plain(found.truth.source)}: {covered}", *facts]))
 
 
 def _both_classes(found: Comparison) -> Table:
     metrics = found.first.scores.metrics
     columns = [
-        name
-        for metric in metrics
-        for name in (f"A {metric.name.removeprefix('m')}", "B", "B - A")
+        name for metric in metrics for name in (f"A {metric.name.removeprefix('m')}", "B", "B - A")
     ]
     table = _table("\nBy class", "class", *columns)
     for a, b in zip(found.first.scores.classes, found.second.scores.classes, strict=True):

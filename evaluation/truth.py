@@ -8,6 +8,9 @@ what is accepted and says which entry is at fault.
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,9 @@ from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_bytes
 from medmnist_det.labels import Classes
+
+# A lookup table may be so many times longer than what it looks up.
+_DENSE = 8
 
 
 def read_truth(path: Path) -> Truth:
@@ -60,11 +66,33 @@ class _File(msgspec.Struct, gc=False):
     annotations: list[_Annotation]
 
 
-def _at_once(path: Path, content: bytes) -> Truth | None:
+_decoder = msgspec.json.Decoder(_File)
+
+
+@contextlib.contextmanager
+def no_collection() -> Iterator[None]:
+    """Keep Python from looking for garbage among hundreds of thousands of new objects.
+
+    None of them is garbage, and looking would cost as much as parsing them does.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
     try:
-        file = msgspec.json.decode(content, type=_File)
-    except msgspec.MsgspecError:
-        return None
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _at_once(path: Path, content: bytes) -> Truth | None:
+    with no_collection():
+        try:
+            return _from_file(path, _decoder.decode(content))
+        except msgspec.MsgspecError:
+            return None
+
+
+def _from_file(path: Path, file: _File) -> Truth | None:
     rows = file.annotations
     truth_ids = [image.id for image in file.images]
     class_ids = [category.id for category in file.categories]
@@ -97,9 +125,16 @@ def _at_once(path: Path, content: bytes) -> Truth | None:
 
 def row_of(values: list[int], ids: list[int] | tuple[int, ...]) -> Int[np.ndarray, " n"]:
     """Return the row in ``ids`` of every value; ``len(ids)`` for a value that is not there."""
-    known, wanted = np.array(ids, dtype=np.int64), np.array(values, dtype=np.int64)
+    wanted = np.fromiter(values, dtype=np.int64, count=len(values))
+    known = np.array(ids, dtype=np.int64)
     if len(known) == 0:
         return np.zeros(len(wanted), dtype=np.int64)
+    low, high = int(known.min()), int(known.max())
+    if high - low <= _DENSE * len(known):
+        # Ids that count from somewhere, as most do, are looked up in one step.
+        table = np.full(high - low + 2, len(known))
+        table[known - low] = np.arange(len(known))
+        return table[np.where((wanted < low) | (wanted > high), high + 1, wanted) - low]
     order = np.argsort(known, kind="stable")
     row = order[np.minimum(np.searchsorted(known[order], wanted), len(known) - 1)]
     return np.where(known[row] == wanted, row, len(known))

@@ -41,7 +41,9 @@ def read_yolo(folder: Path, truth: Truth) -> Boxes:
         with naming(file):
             text = file.read_text(encoding="utf-8", errors="replace")
         lines = [(k, line) for k, line in enumerate(text.splitlines(), start=1) if line.strip()]
-        rows += [_numbers(file, k, line, len(truth.classes)) for k, line in lines]
+        numbers = [_numbers(file, k, line, len(truth.classes)) for k, line in lines]
+        _refuse_copies(file, [k for k, _ in lines], numbers)
+        rows += numbers
         images += [row_of[file.stem]] * len(lines)
     return _boxes(np.array(images, dtype=np.int64), np.array(rows).reshape(-1, 6), truth)
 
@@ -62,7 +64,9 @@ def _numbers(file: Path, k: int, line: str, classes: int) -> list[float]:
     try:
         numbers = [float(word) for word in line.split()]
     except ValueError:
-        raise InputError(f"{file}, line {k}: {line.strip()!r} is no row of numbers; {_LINE}") from None
+        raise InputError(
+            f"{file}, line {k}: {line.strip()!r} is no row of numbers; {_LINE}"
+        ) from None
     if len(numbers) == 5:
         raise InputError(f"{file}, line {k}: has no score; write it as the sixth number")
     if len(numbers) != 6:
@@ -80,6 +84,14 @@ def _numbers(file: Path, k: int, line: str, classes: int) -> list[float]:
             "counted from 0 in the order of the truth's category ids"
         )
     return numbers
+
+
+def _refuse_copies(file: Path, lines: list[int], rows: list[list[float]]) -> None:
+    seen: dict[tuple[float, ...], int] = {}
+    for k, row in zip(lines, rows, strict=True):
+        before = seen.setdefault(tuple(row), k)
+        if before != k:
+            raise InputError(f"{file}, line {k}: repeats line {before}; remove the copy")
 
 
 def _boxes(image: np.ndarray, rows: np.ndarray, truth: Truth) -> Boxes:

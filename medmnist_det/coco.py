@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from medmnist_det.boxes import areas, xyxy_to_xywh
 from medmnist_det.entries import Entries

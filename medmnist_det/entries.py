@@ -78,7 +78,7 @@ class Entries:
                 raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; {_BOX}")
         boxes = np.array(values, dtype=np.float64).reshape(-1, 4)
         self.refuse(
-            ~np.isfinite(boxes).all(axis=1),
+            np.logical_not(np.isfinite(boxes).all(axis=1)),
             lambda k: f"{key} {values[k]} is not finite; {_BOX}",
         )
         for column, side in ((2, "width"), (3, "height")):

@@ -25,10 +25,16 @@ FORMAT = 1
 #: Splits that annotators label; the test split has nothing but truth.
 CROWD_SPLITS: tuple[Split, ...] = ("train", "val")
 
-#: Data sets that are the same for everybody: fingerprints by preset, digit source and seed.
+#: Data sets that are the same for everybody: name and fingerprint, by :func:`options_hash`.
 EDITIONS = {
-    ("paper", "mnist", 0): "?",
-    ("paper", "optdigits", 0): "?",
+    "9a590aef14c201171d0c0b1983e04639f962945936e6dcbb51ee1c1ecc83c6f2": (
+        "paper preset, MNIST, seed 0",
+        "0f1a29633da43df7ebb55c5c7cbf271bea6f87f1d4132dc6e0fec6a2cf89cfe6",
+    ),
+    "b477b11b3c626c1c4cded2dfbac8ed35bb327a3e9317ac2993dc1443ab7bc768": (
+        "paper preset, optdigits, seed 0",
+        "a28814d62d9da72344f99770420c67edf09582e0001be2c09552bfd04e17ac94",
+    ),
 }
 
 
@@ -70,8 +76,7 @@ class Folder:
     @property
     def edition(self) -> str | None:
         """Name of the frozen edition that this data set's options describe; None for others."""
-        key = _edition_key(self.manifest)
-        return f"{key[0]} preset, {key[1]}, seed {key[2]}" if key in EDITIONS else None
+        return EDITIONS.get(options_hash(self.manifest), (None,))[0]
 
     def images(self, split: Split) -> Path:
         """Return the folder of a split's images."""
@@ -177,11 +182,11 @@ def verify(folder: Folder, progress: Callable[[int], None] = lambda _: None) -> 
     found = fingerprint(expected)
     if found != folder.manifest["fingerprint"]:
         raise InputError(f"{folder.path / 'manifest.json'}: its hashes do not give its fingerprint")
-    frozen = EDITIONS.get(_edition_key(folder.manifest))
-    if frozen not in (None, found):
+    name, frozen = EDITIONS.get(options_hash(folder.manifest), ("", found))
+    if frozen != found:
         raise InputError(
-            f"{folder.path}: is intact, but is not the frozen edition ({folder.edition}: {frozen}) "
-            "as its options say; another version of this program made it: generate it again"
+            f"{folder.path}: is intact, but is not the frozen edition ({name}: {frozen}) that its "
+            "options ask for; another version of this program made it: generate it again"
         )
     return found
 
@@ -240,11 +245,10 @@ def fingerprint(hashes: dict[str, Any]) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _edition_key(manifest: dict[str, Any]) -> tuple[str, str, int]:
-    options = manifest["options"]
-    name = options["preset"] if options["as_preset"] else "custom"
-    source = manifest["digits"]["source"] if manifest["digits"]["original"] else "custom"
-    return name, source, options["seed"]
+def options_hash(described: dict[str, Any]) -> str:
+    """Return the hash of what was asked for: the options and the digits of a manifest."""
+    asked = {"options": described["options"], "digits": described["digits"]["sha256"]}
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def write_json(path: Path, content: Any) -> None:

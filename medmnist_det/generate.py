@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,14 +22,13 @@ from medmnist_det.folder import (
     Folder,
     content_hash,
     fingerprint,
-    image_digest,
     pixel_hash,
     unfinished_file,
     write_json,
 )
+from medmnist_det.image_files import Job, block_count, file_name, write_images
 from medmnist_det.labels import Classes, Error, Images, Labels, LabelSet, stack
-from medmnist_det.png import encode_png
-from medmnist_det.scenes import BLOCK, SceneOptions, compose_block
+from medmnist_det.scenes import SceneOptions
 
 #: Classes of every data set: digit d has COCO id d + 1, as 0 means "background" to many tools.
 DIGIT_CLASSES = Classes(ids=tuple(range(1, 11)), names=tuple("0123456789"))
@@ -50,11 +44,11 @@ class Crowd(Protocol):
         """Return the options of every annotator as plain JSON values."""
         ...
 
-    def annotate(self, truth: Labels, images: Images, split: Split) -> Labels:
+    def annotate(self, truth: Labels, images: Images, split: str) -> Labels:
         """Return crowd labels with provenance for the true labels of a split."""
         ...
 
-    def describe(self, truth: dict[Split, Labels], crowd: dict[Split, Labels]) -> dict[str, Any]:
+    def describe(self, truth: Mapping[str, Labels], crowd: Mapping[str, Labels]) -> dict[str, Any]:
         """Return all that is known about the annotators and what they did, as JSON values."""
         ...
 
@@ -72,9 +66,6 @@ class Plan:
     #: Number of images of every split.
     images: dict[Split, int]
     seed: int = 0
-    #: Name of the preset, and whether nothing of it was changed.
-    preset: str = "paper"
-    as_preset: bool = True
 
     def __post_init__(self) -> None:
         for split, count in self.images.items():
@@ -113,12 +104,13 @@ def generate(
         make_folder(out / name)
     hashes: dict[str, Any] = {}
     counts: dict[str, Any] = {}
-    truths: dict[Split, Labels] = {}
-    drawn: dict[Split, Labels] = {}
-    blocks = _write_scenes(out, plan, digits, workers)
+    truths: dict[str, Labels] = {}
+    drawn: dict[str, Labels] = {}
+    job = Job(folder=out / "images", scenes=plan.scenes, digits=digits, seed=plan.seed)
+    blocks = write_images(job, plan.images, workers)
     for split in SPLITS:
         parts, digests = [], []
-        for _ in _blocks(plan.images[split]):
+        for _ in range(block_count(plan.images[split])):
             labels, digest = next(blocks)
             parts.append(labels)
             digests.append(digest)
@@ -134,7 +126,7 @@ def generate(
                 images=truth.images, classes=truth.classes, labels=drawn[split], raters=crowd.raters
             )
             write_coco(out / "crowd" / f"{split}.json", table)
-            _write_provenance(out / "provenance" / f"{split}.json", drawn[split])
+            write_provenance(out / "provenance" / f"{split}.json", drawn[split])
             hashes[split]["crowd"] = content_hash(table)
             counts[split]["crowd"] = len(drawn[split])
     annotators = crowd.describe(truths, drawn)
@@ -157,8 +149,6 @@ def _describe(plan: Plan, digits: Digits, crowd: Crowd) -> dict[str, Any]:
     """Return what makes this data set the one that it is, as it stands in the manifest."""
     return {
         "options": {
-            "preset": plan.preset,
-            "as_preset": plan.as_preset,
             "seed": plan.seed,
             "images": plan.images,
             "scenes": orjson.loads(orjson.dumps(asdict(plan.scenes))),
@@ -215,107 +205,11 @@ def _differences(theirs: Any, ours: dict[str, Any]) -> str:
     return "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
 
 
-def _blocks(images: int) -> Iterator[tuple[int, int]]:
-    """Yield the number of every block of a split and how many of its scenes belong to the split."""
-    for block in range(-(-images // BLOCK)):
-        yield block, min(BLOCK, images - block * BLOCK)
-
-
-# A block's labels, and the digests of its images one after the other.
-_Block = tuple[Labels, bytes]
-# Split, number of the block, number of its scenes.
-_Task = tuple[Split, int, int]
-
-
-def _write_scenes(out: Path, plan: Plan, digits: Digits, workers: int) -> Iterator[_Block]:
-    """Write all images, block by block; yield each block's labels and its images' digests."""
-    tasks: list[_Task] = [
-        (split, block, count) for split in SPLITS for block, count in _blocks(plan.images[split])
-    ]
-    workers = min(workers, len(tasks))
-    if workers <= 1:
-        yield from (_write_block(out, plan, digits, *task) for task in tasks)
-        return
-    # Not forked: a fork copies locks that threads (a progress bar's, BLAS's) may hold.
-    context = multiprocessing.get_context("spawn")
-    helpers = workers - 1
-    with ProcessPoolExecutor(helpers, context, _start_worker, (out, plan, digits)) as pool:
-        try:
-            # This process composes too: whenever every helper has a block waiting beside its own.
-            done: deque[Future[_Block]] = deque()
-            busy: list[Future[_Block]] = []
-            for task in tasks:
-                busy = [future for future in busy if not future.done()]
-                if len(busy) < 2 * helpers:
-                    future = pool.submit(_work, task)
-                    busy.append(future)
-                else:
-                    future = Future()
-                    future.set_result(_write_block(out, plan, digits, *task))
-                done.append(future)
-                while done and done[0].done():
-                    yield done.popleft().result()
-            while done:
-                yield done.popleft().result()
-        except BrokenProcessPool as error:
-            raise InputError(
-                "a worker process was killed, perhaps for want of memory; run the same command "
-                "with fewer --workers, it goes on from here"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-_worker_job: tuple[Path, Plan, Digits] | None = None
-
-
-def _start_worker(out: Path, plan: Plan, digits: Digits) -> None:
-    global _worker_job
-    _worker_job = (out, plan, digits)
-
-
-def _work(task: _Task) -> _Block:
-    if _worker_job is None:
-        raise RuntimeError("the worker was not started with a job")
-    return _write_block(*_worker_job, *task)
-
-
-def _write_block(
-    out: Path, plan: Plan, digits: Digits, split: Split, block: int, count: int
-) -> _Block:
-    """Write one block's images; return its labels and the digests of its images, joined."""
-    scenes = compose_block(plan.scenes, digits, plan.seed, split, block, count)
-    black = _black(plan.scenes.canvas)
-    is_empty = np.diff(scenes.labels.starts) == 0
-    digests = []
-    folder = out / "images" / split
-    with naming(folder):
-        for row in range(count):
-            file, digest = black
-            if not is_empty[row]:
-                pixels = scenes.pixels(row)
-                file, digest = encode_png(pixels), image_digest(pixels)
-            (folder / _file_name(block * BLOCK + row)).write_bytes(file)
-            digests.append(digest)
-    return scenes.labels, b"".join(digests)
-
-
-@cache
-def _black(canvas: int) -> tuple[bytes, bytes]:
-    """Return the file and the digest of a scene without digits: more than half of all scenes."""
-    pixels = np.zeros((canvas, canvas), dtype=np.uint8)
-    return encode_png(pixels), image_digest(pixels)
-
-
-def _file_name(index: int) -> str:
-    return f"{index + 1:06d}.png"
-
-
 def _label_set(labels: Labels, canvas: int) -> LabelSet:
     size = np.full(labels.images, canvas)
     images = Images(
         ids=tuple(range(1, labels.images + 1)),
-        names=tuple(map(_file_name, range(labels.images))),
+        names=tuple(map(file_name, range(labels.images))),
         width=size,
         height=size,
     )
@@ -330,7 +224,7 @@ def _count(truth: Labels) -> dict[str, int]:
     }
 
 
-def _write_provenance(path: Path, crowd: Labels) -> None:
+def write_provenance(path: Path, crowd: Labels) -> None:
     """Write the truth behind every crowd box, apart from what a method may see.
 
     Row k belongs to annotation id k + 1 of the crowd file. Truth ids are null for spurious boxes.

@@ -42,6 +42,11 @@ class Raters:
         """The probability that the rater overlooks an object."""
         return self.matrix[:, :-1, -1] @ self.prior
 
+    def columns(self) -> dict[str, Any]:
+        """Return matrix, spurious, prior and box bias by name, for what knows no raters."""
+        names = ("matrix", "spurious", "prior", "box_bias")
+        return {name: getattr(self, name) for name in names}
+
     def select(self, rows: Sequence[int]) -> Raters:
         """Return some of the raters."""
         some = list(rows)

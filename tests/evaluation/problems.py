@@ -1,4 +1,4 @@
-"""Random scoring problems full of what trips evaluators: ties, emptiness, crowds, touching boxes."""
+"""Random scoring problems full of what trips evaluators: ties, emptiness, crowds, edges."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCALES = (1.0, 10.0, 40.0, 0.1)
 
 @st.composite
 def problems(draw: st.DrawFn, *, crowds: bool = True) -> Problem:
-    """Draw a problem of 0 to 4 images and 0 to 3 classes; scores come in few values, so they tie."""
+    """Draw a problem of 0 to 4 images and 0 to 3 classes; scores take few values, so they tie."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     images, classes = draw(st.integers(0, 4)), draw(st.integers(0, 3))
     return random_problem(
@@ -65,7 +65,9 @@ def random_problem(
     )
 
 
-def boxes(*rows: tuple[int, int, float, float, float, float], score: list[float] | None = None) -> Boxes:
+def boxes(
+    *rows: tuple[int, int, float, float, float, float], score: list[float] | None = None
+) -> Boxes:
     """Return boxes from rows of (image, label, x, y, width, height)."""
     table = np.array(rows, dtype=np.float64).reshape(-1, 6)
     return Boxes.of(

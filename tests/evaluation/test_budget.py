@@ -122,7 +122,8 @@ def test_a_wrong_name_on_the_right_place_is_a_class_error_even_beside_an_object_
     # TIDE's own order of tests would call it a location error of the neighbour.
     objects = boxes((0, 0, 0, 0, 20, 20), (0, 1, 12, 0, 20, 20))
     found = error_budget(
-        problem(objects, boxes((0, 0, 12, 0, 20, 20), (0, 0, 0, 0, 20, 20), score=[0.5, 0.9])), PAPER
+        problem(objects, boxes((0, 0, 12, 0, 20, 20), (0, 0, 0, 0, 20, 20), score=[0.5, 0.9])),
+        PAPER,
     )
 
     assert found is not None

@@ -38,7 +38,7 @@ def _coco(table, one):
 
 
 def _pycocotools_matches(one, thresholds):
-    """(threshold, detection) -> (object or None, ignored), from pycocotools' own per-image lists."""
+    """Return pycocotools' own (threshold, detection) -> (object or None, ignored)."""
     evaluator = COCOeval(_coco(one.objects, one), _coco(one.detections, one), "bbox")
     evaluator.params.iouThrs = np.array(thresholds)
     evaluator.params.areaRng, evaluator.params.areaRngLbl = [[0, 1e10]], ["all"]

@@ -48,9 +48,7 @@ def test_a_weighted_image_counts_as_that_many_copies(one, seed):
         images=one.images,
         classes=one.classes,
         objects=one.objects,
-        detections=Boxes.of(
-            image=table.image, bbox=table.bbox, label=table.label, score=score
-        ),
+        detections=Boxes.of(image=table.image, bbox=table.bbox, label=table.label, score=score),
     )
     weights = rng.integers(0, 4, one.images)
 

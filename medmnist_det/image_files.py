@@ -1,0 +1,141 @@
+"""Composed scenes as PNG files, by one process or several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from medmnist_det.digits import SPLITS, Digits, Split
+from medmnist_det.errors import InputError
+from medmnist_det.files import naming
+from medmnist_det.folder import image_digest
+from medmnist_det.labels import Labels
+from medmnist_det.png import encode_png
+from medmnist_det.scenes import BLOCK, SceneOptions, compose_block
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What every process needs to know."""
+
+    #: Folder that holds a folder for every split.
+    folder: Path
+    scenes: SceneOptions
+    digits: Digits
+    seed: int
+
+
+# Split, number of the block, number of its scenes.
+_Task = tuple[Split, int, int]
+# A block's labels, and the digests of its images one after the other.
+_Block = tuple[Labels, bytes]
+
+
+def write_images(job: Job, images: Mapping[Split, int], workers: int) -> Iterator[_Block]:
+    """Write all images; yield every block's labels and digests, in order, split by split.
+
+    Each split yields ``ceil(images / BLOCK)`` blocks. Raises InputError when the disk refuses or a
+    process is killed.
+    """
+    tasks: list[_Task] = [
+        (split, block, min(BLOCK, images[split] - block * BLOCK))
+        for split in SPLITS
+        for block in range(block_count(images[split]))
+    ]
+    helpers = min(workers, len(tasks)) - 1
+    if helpers < 1:
+        yield from (_write_block(job, task) for task in tasks)
+        return
+    # Not forked: a fork copies locks that threads (a progress bar's, BLAS's) may hold.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(helpers, context, _start_helper, (job,)) as pool:
+        try:
+            yield from _share_out(pool, helpers, job, tasks)
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a worker process was killed, perhaps for want of memory; run the same command "
+                "with fewer --workers, it goes on from here"
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def block_count(images: int) -> int:
+    """Return the number of blocks that hold so many images."""
+    return -(-images // BLOCK)
+
+
+def default_workers(images: int) -> int:
+    """Return as many processes as pay: one takes a third of a second to start."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return 1 if images < 4 * BLOCK else min(cores or 1, 8)
+
+
+def file_name(index: int) -> str:
+    """Return the name of the image with that index in its split, counted from 0."""
+    return f"{index + 1:06d}.png"
+
+
+def _share_out(
+    pool: ProcessPoolExecutor, helpers: int, job: Job, tasks: list[_Task]
+) -> Iterator[_Block]:
+    """Yield all blocks in order. This process composes too, while every helper has work waiting."""
+    begun: deque[Future[_Block]] = deque()
+    busy: list[Future[_Block]] = []
+    for task in tasks:
+        busy = [future for future in busy if not future.done()]
+        if len(busy) < 2 * helpers:
+            future = pool.submit(_help, task)
+            busy.append(future)
+        else:
+            future = Future()
+            future.set_result(_write_block(job, task))
+        begun.append(future)
+        while begun and begun[0].done():
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()
+
+
+_helpers_job: list[Job] = []
+
+
+def _start_helper(job: Job) -> None:
+    _helpers_job.append(job)  # the digits are sent once a process, not once a block
+
+
+def _help(task: _Task) -> _Block:
+    return _write_block(_helpers_job[0], task)
+
+
+def _write_block(job: Job, task: _Task) -> _Block:
+    split, block, count = task
+    scenes = compose_block(job.scenes, job.digits, job.seed, split, block, count)
+    is_empty = np.diff(scenes.labels.starts) == 0
+    digests = []
+    folder = job.folder / split
+    with naming(folder):
+        for row in range(count):
+            file, digest = _black(job.scenes.canvas)
+            if not is_empty[row]:
+                pixels = scenes.pixels(row)
+                file, digest = encode_png(pixels), image_digest(pixels)
+            (folder / file_name(block * BLOCK + row)).write_bytes(file)
+            digests.append(digest)
+    return scenes.labels, b"".join(digests)
+
+
+@cache
+def _black(canvas: int) -> tuple[bytes, bytes]:
+    """Return the file and the digest of a scene without digits: more than half of all scenes."""
+    pixels = np.zeros((canvas, canvas), dtype=np.uint8)
+    return encode_png(pixels), image_digest(pixels)

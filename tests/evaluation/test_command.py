@@ -1,0 +1,271 @@
+"""The command as users meet it: through the app, on files."""
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+import cli
+from tests.evaluation.files import annotation, as_results, coco, data_folder, objects, write
+
+
+@pytest.fixture
+def data(tmp_path):
+    return data_folder(tmp_path)
+
+
+def _run(*arguments, code=0):
+    result = CliRunner().invoke(cli.app, ["evaluate", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def _noisy(rows, seed):
+    rng = np.random.default_rng(seed)
+    noisy = []
+    for row in rows:
+        x, y, width, height = row["bbox"]
+        shift = rng.normal(0, 0.08, 4)
+        corner, stretch = (x + shift[0] * width, y + shift[1] * height), np.exp(shift[2])
+        bbox = [float(value) for value in (*corner, width, height * stretch)]
+        label = row["category_id"] if rng.random() < 0.9 else int(rng.integers(1, 4))
+        noisy.append(row | {"bbox": bbox, "category_id": label, "score": float(rng.random())})
+    return noisy
+
+
+def test_predictions_made_from_the_truth_score_exactly_one(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
+
+    result = _run(preds, "--data", data, "--json", tmp_path / "out.json")
+
+    assert "mAP@0.4        1.0000   1.0000 to 1.0000    3 of 3" in result.output
+    scores = json.loads((tmp_path / "out.json").read_text())["scores"]
+    assert scores["mAP@0.4"]["value"] == 1.0
+    assert scores["mAP@[.5:.95]"]["value"] == 1.0
+
+
+def test_piped_output_is_plain_and_fits_eighty_columns(data, tmp_path):
+    preds = write(tmp_path / "p.json", _noisy(as_results(objects(10, 0)), 0))
+
+    output = _run(preds, "--data", data).output
+
+    assert "\x1b" not in output
+    assert max(
+        len(line.rstrip()) for line in output.splitlines()[3:]
+    )  # paths are as long as they are <= 80
+    assert output.index("mAP@0.4") < output.index("COCO's twelve") < output.index("By class")
+
+
+def test_the_digits_and_the_fingerprint_stand_in_every_score(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
+
+    output = _run(preds, "--data", data, "--json", tmp_path / "out.json").output
+
+    assert "digits optdigits; fingerprint sha256:feed; engine hotcoco" in output
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert (written["digits"], written["fingerprint"]) == ("optdigits", "sha256:feed")
+
+
+def test_both_engines_write_the_same_numbers(data, tmp_path):
+    preds = write(tmp_path / "p.json", _noisy(as_results(objects(10, 0)), 1))
+    written = []
+    for engine in ("hotcoco", "pycocotools"):
+        _run(preds, "--data", data, "--engine", engine, "--json", tmp_path / "out.json")
+        content = json.loads((tmp_path / "out.json").read_text())
+        assert content.pop("engine").startswith(engine)
+        written.append(content)
+
+    assert written[0] == written[1]
+
+
+def test_the_json_file_holds_no_minus_one_and_no_nan(data, tmp_path):
+    rows = [row for row in objects(10, 0) if row["category_id"] != 3]
+    truth = write(tmp_path / "truth.json", coco(10, rows))
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
+
+    output = _run(preds, "--truth", truth, "--json", tmp_path / "out.json").output
+    text = (tmp_path / "out.json").read_text()
+
+    assert "No object of 1 class (2): undefined, not part of any mean; the 10 boxes there" in output
+    assert "2 of 3" in output
+    assert not re.search(r"[:\[,]\s*-1\b", text)
+    assert "NaN" not in text
+    assert json.loads(text)["classes"][2]["ap"] == {"mAP@0.4": None, "mAP@[.5:.95]": None}
+
+
+def test_pycocotools_run_by_hand_prints_the_same_digits(data, tmp_path, capsys):
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    preds = write(tmp_path / "p.json", _noisy(as_results(objects(10, 0)), 2))
+    _run(preds, "--data", data, "--json", tmp_path / "out.json")
+    mine = json.loads((tmp_path / "out.json").read_text())["coco"]
+
+    truth = COCO(str(data / "truth" / "test.json"))
+    evaluator = COCOeval(truth, truth.loadRes(str(preds)), "bbox")
+    evaluator.evaluate()
+    evaluator.accumulate()
+    evaluator.summarize()
+    capsys.readouterr()
+
+    values = [-1 if one["value"] is None else one["value"] for one in mine.values()]
+    np.testing.assert_allclose(values, evaluator.stats, rtol=0, atol=1e-12)
+
+
+def test_the_same_seed_gives_the_same_intervals_and_another_one_others(data, tmp_path):
+    preds = write(tmp_path / "p.json", _noisy(as_results(objects(10, 0)), 3))
+
+    def interval(seed):
+        _run(preds, "--data", data, "--seed", seed, "--json", tmp_path / "out.json")
+        return json.loads((tmp_path / "out.json").read_text())["scores"]["mAP@0.4"]["interval"]
+
+    assert interval(1) == interval(1)
+    assert interval(1)["low"] != interval(2)["low"]
+
+
+def test_an_empty_list_scores_zero(data, tmp_path):
+    output = _run(write(tmp_path / "p.json", []), "--data", data).output
+
+    assert "mAP@0.4        0.0000" in output
+
+
+def test_any_list_of_thresholds_can_be_asked_for(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
+
+    output = _run(preds, "--data", data, "--iou", "0.9", "--iou", "0.3:0.5:0.1").output
+
+    assert "mAP@0.9" in output
+    assert "mAP@[0.3:0.5:0.1]" in output
+
+
+def test_two_files_are_compared_image_by_image(data, tmp_path):
+    rows = as_results(objects(10, 0))
+    good = write(tmp_path / "good.json", rows)
+    bad = write(tmp_path / "bad.json", _noisy(rows, 4))
+
+    output = _run(bad, good, "--data", data, "--json", tmp_path / "out.json").output
+
+    assert "mAP@[.5:.95]: B is better; the difference is real." in output
+    difference = json.loads((tmp_path / "out.json").read_text())["differences"]["mAP@[.5:.95]"]
+    assert difference["real"]
+    assert 0 < difference["interval"]["low"] <= difference["value"]
+
+
+def test_a_file_compared_with_itself_does_not_differ(data, tmp_path):
+    preds = write(tmp_path / "p.json", _noisy(as_results(objects(10, 0)), 5))
+
+    output = _run(preds, preds, "--data", data).output
+
+    assert "+0.0000   +0.0000 to +0.0000   1.000" in output
+    assert "mAP@0.4: no real difference" in output
+
+
+def test_fused_labels_get_their_quality_shown(data, tmp_path):
+    fused = write(data / "fused" / "wbf" / "test.json", coco(10, objects(10, 0)))
+
+    output = _run(fused, "--data", data).output
+
+    assert re.search(r"class accuracy of these boxes +1\.0000", output)
+
+
+def test_one_rater_is_scored_on_the_images_that_the_rater_saw(data, tmp_path):
+    drawn = [row | {"rater_id": 3} for row in objects(10, 0) if row["image_id"] <= 4]
+    content = coco(10, drawn)
+    for image in content["images"]:
+        image["rater_list"] = [3] if image["id"] <= 4 else []
+    crowd = write(tmp_path / "crowd.json", content)
+
+    output = _run(crowd, "--data", data, "--rater", 3).output
+
+    assert "4 images, 12 objects" in output
+    assert re.search(r"recall: objects with a box +1\.0000", output)
+    assert "6 images that this rater did not look at are left out." in output
+
+
+def test_a_file_of_another_split_of_the_same_size_is_noticed(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 1)))
+
+    result = _run(preds, "--data", data)
+
+    assert "on the split 'test' but 1.000 on 'val'" in result.stderr
+
+
+def test_scores_outside_zero_to_one_are_warned_about_and_scored(data, tmp_path):
+    rows = as_results(objects(10, 0), score=42)
+
+    result = _run(write(tmp_path / "p.json", rows), "--data", data)
+
+    assert "warning:" in result.stderr
+    assert "30 of 30 scores lie outside [0, 1]" in result.stderr
+    assert "1.0000" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.json"], "missing.json: No such file or directory; check the path"),
+        (["p.json", "--split", "dev"], "there is no such truth; choose --split test or train or"),
+        (["p.json", "--data", "nowhere"], "make the data with medmnist-det generate, name its"),
+        (["p.json", "--truth", "p.json"], "holds a JSON list, not a COCO file"),
+        (["p.json", "--iou", "40"], "--iou 40: give one threshold such as 0.4"),
+        (["p.json", "p.json", "p.json"], "3 files: give one to score, or two to compare"),
+        (["p.json", "p.json", "--report", "r.html"], "--report and --plots describe one file"),
+        (["p.json", "--report", "no/such/r.html"], "check the path"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_sentence_and_exit_code_two(
+    data, tmp_path, monkeypatch, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "p.json", as_results(objects(10, 0)))
+
+    result = _run(*arguments, code=2)
+
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_gzipped_files_are_scored(data, tmp_path):
+    content = gzip.compress(orjson.dumps(as_results(objects(10, 0))))
+
+    assert "1.0000" in _run(write(tmp_path / "p.json.gz", content), "--data", data).output
+
+
+def test_names_cannot_steer_the_terminal(tmp_path):
+    content = coco(1, [annotation(1, 1, 0, [0, 0, 9, 9]), annotation(2, 1, 0, [50, 0, 9, 9])])
+    content["categories"][0]["name"] = "\x1b[31m[bold]cat"
+    truth = write(tmp_path / "t.json", content)
+    preds = write(tmp_path / "p.json", as_results(content["annotations"]))
+
+    output = _run(preds, "--truth", truth).output
+
+    assert "\x1b" not in output
+    assert "\N{REPLACEMENT CHARACTER}[31m[bold]cat" in output
+
+
+def test_the_command_starts_without_torch_matplotlib_and_pycocotools(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
+    code = (
+        "import sys, cli\n"
+        f"cli.app(['evaluate', {str(preds)!r}, '--data', {str(data)!r}], standalone_mode=False)\n"
+        "print([name for name in ('torch', 'matplotlib', 'pycocotools', 'scipy', 'numpy.ma') "
+        "if name in sys.modules])"
+    )
+    root = Path(cli.__file__).parent
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
+    # The promise is a second; the slack is for a busy machine that compiles byte code, too.
+    assert time.perf_counter() - start < 5

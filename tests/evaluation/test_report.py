@@ -1,0 +1,155 @@
+import base64
+import re
+from html.parser import HTMLParser
+
+import pytest
+from typer.testing import CliRunner
+
+import cli
+from tests.evaluation.files import annotation, as_results, coco, data_folder, objects, write
+
+_SCRIPT = "<script>alert(1)</script>&\"'"
+
+
+def _report(tmp_path, *arguments):
+    page = tmp_path / "report.html"
+    result = CliRunner().invoke(cli.app, ["evaluate", *map(str, arguments), "--report", str(page)])
+    assert result.exit_code == 0, result.output
+    return page.read_text("utf-8")
+
+
+class _Tags(HTMLParser):
+    """Collects what a page would run or fetch."""
+
+    def __init__(self):
+        super().__init__()
+        self.names, self.links, self.texts = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.names.append(tag)
+        self.links += [
+            value for key, value in attrs if key in ("src", "href", "xlink:href", "srcset")
+        ]
+        self.links += [value for key, value in attrs if key.startswith("on")]
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def _tags(page):
+    tags = _Tags()
+    tags.feed(page)
+    return tags
+
+
+@pytest.fixture
+def worst(tmp_path):
+    """Predictions with a wrong name, a miss and a box on nothing."""
+    rows = as_results(objects(10, 0))[1:]
+    rows[0]["category_id"] = 3
+    rows.append(rows[0] | {"bbox": [290.0, 290.0, 20.0, 20.0]})
+    return write(tmp_path / "preds.json", rows)
+
+
+def test_a_page_needs_nothing_from_anywhere(tmp_path, worst):
+    page = _report(tmp_path, worst, "--data", data_folder(tmp_path, pictures=True))
+    tags = _tags(page)
+
+    assert "script" not in tags.names
+    assert "link" not in tags.names
+    assert all(link.startswith(("data:", "#")) for link in tags.links)
+    assert not re.search(r"url\((?!#)", page)
+    assert "default-src 'none'" in page
+
+
+def test_a_page_holds_numbers_curves_confusions_errors_and_the_worst_images(tmp_path, worst):
+    page = _report(tmp_path, worst, "--data", data_folder(tmp_path, pictures=True))
+
+    for heading in (
+        "Where points are lost",
+        "Precision and recall at IoU 0.4",
+        "Confusions, score",
+        "The worst images",
+        "By class",
+        "COCO's twelve",
+    ):
+        assert heading in page
+    assert page.count('<image href="data:image/png;base64,') == 1
+    assert "000001.png</b> 3 mistakes" in page
+    assert "1 \N{RIGHTWARDS ARROW} 2 0.90" in page
+    assert "digits optdigits; fingerprint sha256:feed" in page
+
+
+def test_names_from_files_are_escaped(tmp_path):
+    content = coco(1, [annotation(1, 1, 0, [0, 0, 9, 9]), annotation(2, 1, 1, [50, 0, 9, 9])])
+    content["categories"][0]["name"] = content["categories"][1]["name"] = _SCRIPT
+    content["images"][0]["file_name"] = _SCRIPT
+    truth = write(tmp_path / "t.json", content)
+    rows = as_results(content["annotations"])
+    rows[0]["category_id"] = 2
+
+    page = _report(tmp_path, write(tmp_path / "p.json", rows), "--truth", truth)
+
+    assert "<script" not in page
+    assert "script" not in _tags(page).names
+    assert _SCRIPT in _tags(page).texts
+
+
+def test_only_pictures_of_the_folder_are_embedded(tmp_path, worst):
+    data = data_folder(tmp_path, pictures=True)
+    secret = write(tmp_path / "secret.png", b"\x89PNG\r\n\x1a\nsecret")
+    content = coco(10, objects(10, 0))
+    content["images"][0]["file_name"] = f"../../../{secret.name}"
+    truth = write(tmp_path / "t.json", content)
+
+    page = _report(tmp_path, worst, "--truth", truth, "--images", data / "images" / "test")
+
+    assert base64.b64encode(secret.read_bytes()).decode() not in page
+    assert '<image href="data:' not in page
+    assert "The worst images" in page
+
+
+@pytest.mark.parametrize("rows", [[], objects(10, 0)])
+def test_a_page_without_boxes_or_without_mistakes_is_a_page(tmp_path, rows):
+    preds = write(tmp_path / "p.json", as_results(rows))
+
+    page = _report(tmp_path, preds, "--data", data_folder(tmp_path))
+
+    assert page.startswith("<!doctype html>")
+    assert page.endswith("</body></html>\n")
+
+
+def test_a_truth_without_objects_still_gives_a_page(tmp_path):
+    truth = write(tmp_path / "t.json", coco(2, []))
+
+    page = _report(tmp_path, write(tmp_path / "p.json", []), "--truth", truth)
+
+    assert "undefined" in page
+
+
+def test_the_same_assessment_gives_the_same_bytes(tmp_path, worst):
+    data = data_folder(tmp_path, pictures=True)
+
+    assert _report(tmp_path, worst, "--data", data) == _report(tmp_path, worst, "--data", data)
+
+
+def test_figures_are_written_as_pictures_and_for_print(tmp_path, worst):
+    arguments = ["evaluate", str(worst), "--data", str(data_folder(tmp_path))]
+
+    result = CliRunner().invoke(cli.app, [*arguments, "--plots", str(tmp_path / "figures")])
+
+    assert result.exit_code == 0, result.output
+    names = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    kinds = ("classes", "confusion", "errors", "precision-recall")
+    assert names == sorted(f"{kind}.{end}" for kind in kinds for end in ("png", "pdf"))
+    assert (tmp_path / "figures" / "errors.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_eighty_classes_fit_a_page(tmp_path):
+    categories = [{"id": k + 1, "name": f"a rather long class name {k}"} for k in range(80)]
+    rows = [annotation(k + 1, 1, k, [4.0 * k, 0, 9, 9]) for k in range(80)]
+    truth = write(tmp_path / "t.json", coco(1, rows) | {"categories": categories})
+
+    page = _report(tmp_path, write(tmp_path / "p.json", as_results(rows[:60])), "--truth", truth)
+
+    assert "a rather long class name 79" in page
