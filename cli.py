@@ -31,6 +31,9 @@ class _Group(TyperGroup):
         except InputError as error:
             _err.print(f"error: {error}", markup=False, soft_wrap=True)
             raise typer.Exit(2) from error
+        except KeyboardInterrupt:
+            _err.print("stopped: run the same command again to go on")
+            raise typer.Exit(130) from None
 
 
 app = typer.Typer(

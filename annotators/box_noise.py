@@ -119,8 +119,14 @@ def _until_good(
     draw: Callable[[Rows], Boxes],
     good: Callable[[Rows, Boxes], Bool[np.ndarray, " k"]],
 ) -> None:
-    """Fill the rows ``waiting`` of ``out`` with boxes that are drawn until they are good."""
-    while waiting.size:
+    """Fill the rows ``waiting`` of ``out`` with boxes that are drawn until they are good.
+
+    A box that never comes out keeps its place, which is good under every law: so it is where p is
+    so near 1, or the box so thin, that the grid has no other.
+    """
+    for _ in range(_MOST_ROUNDS):
+        if not waiting.size:
+            return
         # The last few get many tries in one round: a round costs more than its draws.
         tries = max(1, _FULL_ROUND // waiting.size)
         rows = np.repeat(waiting, tries)
@@ -129,6 +135,10 @@ def _until_good(
         out[rows[accepted]] = drawn[accepted]
         waiting = waiting[~accepted.reshape(-1, tries).any(axis=1)]
 
+
+# Every proposal is accepted with 4% or more where it can be at all: after so many rounds, of many
+# tries each in the end, only the impossible is left.
+_MOST_ROUNDS = 400
 
 # Boxes drawn at once at the least.
 _FULL_ROUND = 512

@@ -56,7 +56,8 @@ def draw_heat_map(
 ) -> None:
     """Write a PNG of a value for every two raters, ``what`` by name; NaN cells stay empty.
 
-    Rows are who is scored, columns whom by, where that makes a difference. Raises InputError when the disk refuses.
+    Rows are who is scored, columns whom by, where that makes a difference. Raises InputError when
+    the disk refuses.
     """
     figure, axes = _axes(1, 1, len(names))
     ticks = [str(name) for name in names]

@@ -71,10 +71,11 @@ def simulate(
     assigned = _assign(annotators, len(images), seed, split)
     sizes = np.stack([images.width, images.height], axis=1).astype(np.float64)
     starts = truth.starts
-    parts: list[dict[str, np.ndarray]] = []
-    for rater, annotator in enumerate(annotators):
-        for block, first in enumerate(range(0, max(1, len(images)), _BLOCK)):
-            last = min(first + _BLOCK, len(images))
+    blocks: list[dict[str, np.ndarray]] = []
+    for block, first in enumerate(range(0, max(1, len(images)), _BLOCK)):
+        last = min(first + _BLOCK, len(images))
+        parts: list[dict[str, np.ndarray]] = []
+        for rater, annotator in enumerate(annotators):
             looked = assigned[first:last, rater]
             rows = np.arange(starts[first], starts[last])
             rows = rows[looked[truth.image[rows] - first]]
@@ -84,16 +85,23 @@ def simulate(
             parts.append(_hallucinate(annotator, sizes, seen, len(truth), rng))
             for part in parts[-2:]:
                 part["rater"] = np.full(len(part["image"]), rater)
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    # One key for image, rater and place (in 2**-28 of the image's width) sorts in a single pass.
-    place = columns["box"][:, 0] / sizes[columns["image"], 0] * (2**28 - 1)
-    key = (columns["image"] * len(annotators) + columns["rater"]) << 28 | place.astype(np.int64)
-    order = np.argsort(key, kind="stable")
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        order = _by_place(columns, len(annotators), sizes)
+        blocks.append({name: column[order] for name, column in columns.items()})
     return Labels(
         images=len(images),
         assigned=np.argwhere(assigned),
-        **{name: column[order] for name, column in columns.items()},  # type: ignore[arg-type]
+        **{name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]},  # type: ignore[arg-type]
     )
+
+
+def _by_place(
+    columns: dict[str, np.ndarray], raters: int, sizes: Float[np.ndarray, "images 2"]
+) -> Int[np.ndarray, " n"]:
+    """Return the order of rows by image, rater and left edge (in 2**-28 of the image's width)."""
+    place = columns["box"][:, 0] / sizes[columns["image"], 0] * (2**28 - 1)
+    key = (columns["image"] * raters + columns["rater"]) << 28 | place.astype(np.int64)
+    return np.argsort(key, kind="stable")
 
 
 def _assign(

@@ -96,7 +96,7 @@ def raters_tables(crowd: LabelSet, found: Inference, truth: Raters | None = None
             pairs = [(*a, b) for a, b in zip(pairs, (skill, miss, truth.spurious[k]), strict=True)]
             square = ((raters.matrix[k, :-1] - matrix) ** 2).sum() / len(matrix)
             error = [f"{square:.1e}"]
-        cells = [number(value) for pair in pairs for value in pair]
+        cells = [number(float(value)) for pair in pairs for value in pair]
         shown = "-" if objects is None else f"{objects:,.0f}"
         reports.add_row(name, f"{boxes[k]:,}", shown, *cells, *error)
         if boxes[k]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evaluation.problem import Boxes, Problem
 from evaluation.quality import Quality, label_quality
+from medmnist_det.boxes import xyxy_to_xywh
 from medmnist_det.labels import Labels, LabelSet
 
 
@@ -17,7 +18,18 @@ def quality_of(truth: LabelSet, labels: Labels) -> Quality:
     problem = Problem(
         images=labels.images,
         classes=len(truth.classes),
-        objects=Boxes.of_labels(truth.labels),
-        detections=Boxes.of_labels(labels),
+        objects=_boxes(truth.labels),
+        detections=_boxes(labels),
     )
     return label_quality(problem)
+
+
+def _boxes(labels: Labels) -> Boxes:
+    return Boxes.of(
+        image=labels.image,
+        bbox=xyxy_to_xywh(labels.box),
+        label=labels.label,
+        score=labels.score,
+        area=labels.area,
+        crowd=labels.iscrowd,
+    )

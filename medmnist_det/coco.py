@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ def _coco_chunks(table: LabelSet) -> Iterator[bytes]:
         for key, name in zip(table.classes.ids, table.classes.names, strict=True)
     ]
     yield b'{"categories":' + orjson.dumps(categories)
+    if table.raters is not None:
+        yield b',\n"raters":' + orjson.dumps(table.raters)
     yield b',\n"images":[\n'
     yield from _rows(len(table.images), _image_writer(table))
     yield b'],\n"annotations":[\n'
@@ -83,36 +86,34 @@ def _annotation_writer(table: LabelSet) -> Callable[[slice], Iterator[bytes]]:
     labels = table.labels
     image_ids, class_ids = _encoded(table.images.ids), _encoded(table.classes.ids)
     raters = _encoded(table.raters or ())
-    corners = labels.box[:, [0, 1, 2, 1, 2, 3, 0, 3]]
-    bbox = xyxy_to_xywh(labels.box)
-    area = areas(labels.box) if labels.area is None else labels.area
-    crowd = np.zeros(len(labels), dtype=np.bool_) if labels.iscrowd is None else labels.iscrowd
     template = b'{"id":%d,"image_id":%b,"category_id":%b,"bbox":[%b],"area":%b,"iscrowd":%d'
     template += b',"segmentation":[[%b]]'
     template += b',"rater_id":%b' if labels.rater is not None else b""
     template += b',"score":%b}' if labels.score is not None else b"}"
 
     def lines(part: slice) -> Iterator[bytes]:
+        box = labels.box[part]
+        area = areas(box) if labels.area is None else labels.area[part]
         columns: list[Iterable[Any]] = [
             range(part.start + 1, part.stop + 1),
             map(image_ids.__getitem__, labels.image[part].tolist()),
             map(class_ids.__getitem__, labels.label[part].tolist()),
-            _encoded_floats(bbox[part]),
-            _encoded_floats(area[part, None]),
-            crowd[part].tolist(),
-            _encoded_floats(corners[part]),
+            _encoded_floats(xyxy_to_xywh(box)),
+            _encoded_floats(area[:, None]),
+            repeat(0) if labels.iscrowd is None else labels.iscrowd[part].tolist(),
+            _encoded_floats(box[:, [0, 1, 2, 1, 2, 3, 0, 3]]),
         ]
         if labels.rater is not None:
             columns.append(map(raters.__getitem__, labels.rater[part].tolist()))
         if labels.score is not None:
             columns.append(_encoded_floats(labels.score[part, None]))
-        return (template % row for row in zip(*columns, strict=True))
+        return (template % row for row in zip(*columns, strict=False))
 
     return lines
 
 
 def _encoded(values: Iterable[int | str]) -> list[bytes]:
-    return [orjson.dumps(value) for value in values]
+    return [b"%d" % value if type(value) is int else orjson.dumps(value) for value in values]
 
 
 def _encoded_floats(rows: Float[np.ndarray, "n k"]) -> list[bytes]:
@@ -143,7 +144,7 @@ def parse_coco(path: Path, content: dict[str, Any], *, zero_area: bool = False) 
     box = entries.boxes("bbox", zero_area=zero_area)
     image = entries.lookup("image_id", images.ids, "images")
     label = entries.lookup("category_id", classes.ids, "categories")
-    raters, rater, assigned = _read_raters(path, entries, content["images"])
+    raters, rater, assigned = _read_raters(path, entries, content)
     labels = Labels.unsorted(
         images=len(images),
         image=image,
@@ -224,18 +225,25 @@ _Raters = tuple[
 ]
 
 
-def _read_raters(path: Path, entries: Entries, images: list[dict[str, Any]]) -> _Raters:
+def _read_raters(path: Path, entries: Entries, content: dict[str, Any]) -> _Raters:
+    images = content["images"]
+    listed = content.get("raters")  # ours: also names raters who never looked at an image
+    known = listed if isinstance(listed, list) else []
     key = next((key for key in RATER_KEYS if entries.rows and entries.have(key)), None)
     lists = [row["rater_list"] for row in images if isinstance(row.get("rater_list"), list)]
-    listed = bool(images) and len(lists) == len(images)
-    if key is None and not (listed and not entries.rows):
-        return None, None, None
+    looked = bool(images) and len(lists) == len(images)
     drawn = [row[key] for row in entries.rows] if key is not None else []
-    names = set(drawn).union(*lists)
+    for k, name in enumerate(chain(drawn, *lists, known)):
+        if not isinstance(name, int | str):
+            where = f"annotation {k}" if k < len(drawn) else "rater_list"
+            raise InputError(f"{path}, {where}: rater {name!r} is no name; give a number or a text")
+    names = set(known).union(drawn, *lists)
+    if not names or (entries.rows and key is None):
+        return None, None, None
     raters = tuple(sorted(names, key=lambda name: (isinstance(name, str), name)))
     number = {name: k for k, name in enumerate(raters)}
     rater = np.array([number[name] for name in drawn], dtype=np.int64)
-    if not listed:
+    if not looked:
         return raters, rater, None
     pairs = sorted({(i, number[name]) for i, seen_by in enumerate(lists) for name in seen_by})
     seen = set(pairs)
@@ -243,7 +251,7 @@ def _read_raters(path: Path, entries: Entries, images: list[dict[str, Any]]) -> 
     for k, entry in enumerate(entries.rows):
         if (row_of[entry["image_id"]], rater[k]) not in seen:
             raise InputError(
-                f"{path}, annotation {k}: rater {entry[key]!r} is not in the rater_list of image "
+                f"{path}, annotation {k}: rater {drawn[k]!r} is not in the rater_list of image "
                 f"{entry['image_id']!r}; add the rater there"
             )
     return raters, rater, np.array(pairs, dtype=np.int64).reshape(-1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,8 +99,29 @@ def generate(
     if not 1 <= workers <= 256:
         raise InputError(f"--workers {workers} is not from 1 to 256")
     options = _describe(plan, digits, crowd)
+    begun = unfinished_file(out).exists()
     if not _claim(out, options):
         return Folder.open(out)
+    try:
+        _fill(out, plan, digits, crowd, options, workers, progress)
+    except InputError as error:
+        # What the disk refused goes on from here next time; options that cannot be met never will.
+        if error.__cause__ is None and not begun:
+            shutil.rmtree(out)
+        raise
+    return Folder.open(out)
+
+
+def _fill(
+    out: Path,
+    plan: Plan,
+    digits: Digits,
+    crowd: Crowd,
+    options: dict[str, Any],
+    workers: int,
+    progress: Callable[[int], None],
+) -> None:
+    """Write everything into a folder that is marked as unfinished, and the manifest last."""
     for name in (*(f"images/{split}" for split in SPLITS), "truth", "crowd", "provenance"):
         make_folder(out / name)
     hashes: dict[str, Any] = {}
@@ -142,7 +164,6 @@ def generate(
     write_json(out / "manifest.json", manifest)
     with naming(out):
         unfinished_file(out).unlink()
-    return Folder.open(out)
 
 
 def _describe(plan: Plan, digits: Digits, crowd: Crowd) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def _choose(truth: LabelSet, scenes: int) -> list[int]:
     good = np.flatnonzero((count >= 3) & (count <= 6))
     if not good.size:
         good = np.flatnonzero(count)
-    return good[np.unique(np.linspace(0, len(good) - 1, scenes).astype(int))].tolist()
+    evenly = np.linspace(0, len(good) - 1, min(scenes, len(good))).astype(np.int64)
+    return good[evenly].tolist()
 
 
 def _draw_truth(panel: Any, table: LabelSet, image: int, colour: str) -> None:

@@ -52,7 +52,7 @@ def _splits(manifest: dict[str, Any]) -> Table:
 def annotator_table(described: dict[str, Any]) -> Table:
     """Return the table of simulated annotators: what was asked for, and what came out.
 
-    ``described`` is the content of an ``annotators.json``. ``diagonal`` is the mean of the matrix's,
+    ``described`` is the content of an ``annotators.json``. ``diagonal`` is the matrix's mean one,
     ``drawn`` counts boxes, ``missed`` is a share of the objects seen, ``wrong`` (the class) and
     ``IoU`` (mean) are of the true objects found, ``spurious`` counts boxes; over all splits. Many
     annotators are shown as one row for each kind of them.

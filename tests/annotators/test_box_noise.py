@@ -86,6 +86,14 @@ def test_full_proficiency_returns_the_boxes(noise):
     assert drawn is not boxes
 
 
+@pytest.mark.parametrize("side", [1.0, 0.001, 1e-7])
+def test_where_the_grid_has_no_other_box_the_true_one_is_drawn(side):
+    boxes, sizes = many((10.1, 20.3, 10.1 + side, 20.3 + side), 5)
+    drawn = iou_noise(boxes, sizes, 0.9999999, np.random.default_rng(0))
+    assert np.array_equal(drawn, boxes)
+    assert (paired_iou(boxes, drawn) > 0).all()
+
+
 def test_no_box_gives_no_box():
     empty, sizes = many((0, 0, 1, 1), 0)
     rng = np.random.default_rng(0)

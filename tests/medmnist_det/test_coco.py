@@ -199,6 +199,14 @@ def test_a_rater_who_drew_on_an_image_without_being_assigned_is_refused(tmp_path
         read_coco(tmp_path / "x.json")
 
 
+def test_a_rater_that_is_no_name_is_refused(tmp_path):
+    content = changed(["annotations", 0, "rater_id"], 1)
+    content["annotations"][1]["rater_id"] = ["R1"]
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"annotation 1: rater \['R1'\] is no name; give a number"):
+        read_coco(tmp_path / "x.json")
+
+
 def test_masks_areas_and_crowd_flags_are_kept(tmp_path):
     content = changed(["annotations", 0, "area"], 2.5)
     content["annotations"][1]["area"] = 1

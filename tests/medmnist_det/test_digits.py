@@ -51,17 +51,21 @@ def damaged(name, change):
     return damage
 
 
+def replaced(name, content):
+    return damaged(name, lambda _: content)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (damaged("train-images-idx3-ubyte", lambda b: b[:-1]), r"has 9,423 bytes where its header p"),
         (damaged("train-images-idx3-ubyte", lambda b: b + b"x"), "it is truncated or corrupt: fetch"),
         (damaged("train-images-idx3-ubyte", lambda b: b"PK" + b[2:]), "is not an idx file of bytes"),
-        (damaged("train-images-idx3-ubyte", lambda b: b""), "it starts with nothing"),
-        (damaged("t10k-labels-idx1-ubyte", lambda b: idx(LABELS[:9])), "has 9 labels for the 12 im"),
-        (damaged("t10k-labels-idx1-ubyte", lambda b: idx(LABELS + 5)), "all from 0 to 9"),
-        (damaged("t10k-images-idx3-ubyte", lambda b: idx(IMAGES[:, 1:])), r"are \(27, 28\), not 28x28"),
-        (damaged("t10k-images-idx3-ubyte", lambda b: idx(IMAGES * (LABELS != 3)[:, None, None])), "image 3 is all black"),
+        (replaced("train-images-idx3-ubyte", b""), "it starts with nothing"),
+        (replaced("t10k-labels-idx1-ubyte", idx(LABELS[:9])), "has 9 labels for the 12 im"),
+        (replaced("t10k-labels-idx1-ubyte", idx(LABELS + 5)), "all from 0 to 9"),
+        (replaced("t10k-images-idx3-ubyte", idx(IMAGES[:, 1:])), r"are \(27, 28\), not 28x28"),
+        (replaced("t10k-images-idx3-ubyte", idx(IMAGES * (LABELS != 3)[:, None, None])), "image 3 is all black"),
         (damaged("train-images-idx3-ubyte", lambda b: gzip.compress(b)[:-20]), "gzip stream is corrupt"),
         (damaged("train-images-idx3-ubyte", lambda b: gzip.compress(b)[:50] + b"z" * 99), "corrupt or"),
     ],

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.statistics import columns, composed, ks_distance, published
+from benchmarks.published_statistics import columns, composed, ks_distance, published
 from medmnist_det.boxes import pairwise_iou
 from medmnist_det.errors import InputError
 from medmnist_det.resize import resize

@@ -1,0 +1,95 @@
+"""How fast, and in how much memory, data sets are made; beside the generator that people use today.
+
+    python benchmarks/generate.py ../shared/data            20,000 images, about three minutes
+    python benchmarks/generate.py ../shared/data --quick    2,000 images: does it still run?
+
+Whole processes from start to exit into fresh folders, one after the other in every round, so that
+what else the machine does strikes all alike. The rival (benchmarks/rival_compose.py) composes and
+writes the same law of scenes with true labels; ours also simulates and writes a crowd of three, and
+hashes everything. One process means one core (taskset), for both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+HERE = Path(__file__).parent
+COMMAND = [sys.executable, "-c", "from cli import app; app()", "generate"]
+
+
+def timed(command: list[str], out: Path, cores: str) -> tuple[float, float]:
+    """Return the seconds that a command takes and the peak memory of it and its children, in MB."""
+    shutil.rmtree(out, ignore_errors=True)
+    start = time.perf_counter()
+    process = psutil.Popen(
+        ["taskset", "-c", cores, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    peak = 0
+    while process.poll() is None:
+        try:
+            tree = [process, *process.children(recursive=True)]
+            peak = max(peak, sum(one.memory_info().rss for one in tree))
+        except psutil.NoSuchProcess:
+            pass
+        time.sleep(0.01)
+    seconds = time.perf_counter() - start
+    if process.returncode:
+        raise SystemExit(process.stderr.read().decode() if process.stderr else "failed")
+    return seconds, peak / 1e6
+
+
+def ours(root: Path, out: Path, images: int, workers: int) -> list[str]:
+    """Return our command: the paper's proportions of the splits, and its crowd of three."""
+    part = images // 7
+    sizes = ["--train", str(images - 2 * part), "--val", str(part), "--test", str(part)]
+    where = ["--out", str(out), "--digits-root", str(root)]
+    return [*COMMAND, *sizes, *where, "--workers", str(workers)]
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):6.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("digits_root", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    asked = parser.parse_args()
+    root = asked.digits_root.resolve()
+    images, rounds, many = (2_000, 1, 4_000) if asked.quick else (20_000, 5, 100_000)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "set"
+        rival = [sys.executable, str(HERE / "rival_compose.py"), str(root), str(out), str(images)]
+        seconds: dict[str, list[float]] = {}
+        for _ in range(rounds):
+            for name, command, cores in (
+                ("rival, 1 process", rival, "0"),
+                ("ours, 1 process", ours(root, out, images, 1), "0"),
+                ("ours, 2 processes", ours(root, out, images, 2), "0,1"),
+            ):
+                seconds.setdefault(name, []).append(timed(command, out, cores)[0])
+                subprocess.run(["sync"], check=True)
+        print(f"{images:,} images, {rounds} rounds: seconds, median (range)")
+        for name, values in seconds.items():
+            ratio = [a / b for a, b in zip(seconds["rival, 1 process"], values, strict=True)]
+            rate = images / statistics.median(values)
+            print(f"  {name:18} {spread(values)}  {rate:6,.0f} images/s  ratio {spread(ratio)}")
+        paper = [timed(ours(root, out, 7_000, 2), out, "0,1")[0] for _ in range(rounds)]
+        print(f"paper preset, 7,000 images, 3 raters, 2 processes: {spread(paper)} s")
+        print("peak memory, all processes:")
+        for size in (many // 5, many):
+            took, peak = timed(ours(root, out, size, 2), out, "0,1")
+            print(f"  {size:7,} images: {peak:4.0f} MB, {took:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
