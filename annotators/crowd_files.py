@@ -124,7 +124,7 @@ def _only(
     labels = table.labels
     rater = np.full(len(raters), -1)
     rater[chosen] = np.arange(len(chosen))
-    mine = np.isin(labels.rater, chosen)
+    mine = np.isin(labels.rater, chosen)  # type: ignore[arg-type]
     theirs = labels.assigned[np.isin(labels.assigned[:, 1], chosen)]  # type: ignore[index]
     few = replace(
         labels.select(mine),

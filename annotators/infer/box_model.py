@@ -16,7 +16,7 @@ _CALM = 10.0
 # Smallest standard deviation, relative to the object: keeps weights finite where boxes coincide.
 _SHARPEST = 1e-4
 _FIRST_VARIANCE = 0.01
-_ROUNDS = 50
+_ROUNDS = 200
 _TOLERANCE = 1e-5
 
 
@@ -47,8 +47,10 @@ def fuse_boxes(
     errors relative to its size that are normal with the rater's own mean and variance. E step: the
     object's box given those, a precision-weighted mean of the bias-corrected boxes, and its
     variance. M step: mean and variance of every rater's errors, each group weighted by the
-    probability that an object is there. A bias that all raters share cannot be seen; a prior of no
-    bias settles it. Groups of one box say nothing and take the rater's correction.
+    probability that an object is there. A bias that all raters share cannot be seen: of all that
+    explain the boxes alike we take the biases that are smallest in units of each rater's spread,
+    as who draws precisely is more likely to draw in the right place. Groups of one box say nothing
+    and take the rater's correction.
 
     Where the overlap law of :mod:`annotators.infer.overlap_law` explains the boxes better, places
     are means under that law; biases and variances remain those of the normal one.
@@ -130,5 +132,7 @@ def _habits(
     bias = total(error) / (count + _CALM)
     square = total((error - bias[rater]) ** 2 + doubt)
     crowd = square.sum(axis=0) / np.maximum(count.sum(), 1e-9)
-    variance = (square + _CALM * crowd) / (count + _CALM)
-    return BoxModel(bias=bias, variance=np.maximum(variance, _SHARPEST**2))
+    variance = np.maximum((square + _CALM * crowd) / (count + _CALM), _SHARPEST**2)
+    precision = (count > 0) / variance
+    shared = (precision * bias).sum(axis=0) / np.maximum(precision.sum(axis=0), 1e-9)
+    return BoxModel(bias=bias - shared, variance=variance)

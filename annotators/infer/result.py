@@ -105,10 +105,10 @@ def fused(
     The class is the likeliest one, and the score its probability times that of existence, unless
     ``label`` and ``score`` say otherwise. Boxes are cut to their images.
     """
-    if label is None:
-        label = posterior.argmax(axis=1) if len(posterior) else np.zeros(0, dtype=np.int64)
+    name = np.zeros(0, dtype=np.int64) if len(groups) == 0 else posterior.argmax(axis=1)
+    name = name if label is None else label
     if score is None:
-        score = existence * posterior[np.arange(len(groups)), label]
+        score = existence * posterior[np.arange(len(groups)), name]
     box = within(box, groups.image, crowd.images)
     rows = np.flatnonzero(kept & (box[:, 2] > box[:, 0]) & (box[:, 3] > box[:, 1]))
     size = groups.size[rows]
@@ -119,7 +119,7 @@ def fused(
             images=crowd.labels.images,
             image=groups.image[rows],
             box=box[rows],
-            label=label[rows],
+            label=name[rows],
             score=np.clip(score[rows], 0.0, 1.0),
         ),
         posterior=posterior[rows],
