@@ -39,7 +39,10 @@ def crowd(
         assigned=np.array(sorted(pairs)),
     )
     return LabelSet(
-        images=tables(images), classes=names(classes), labels=labels, raters=tuple(range(1, raters + 1))
+        images=tables(images),
+        classes=names(classes),
+        labels=labels,
+        raters=tuple(range(1, raters + 1)),
     )
 
 
@@ -121,9 +124,7 @@ def small_crowds(draw: st.DrawFn, *, scored: bool = False) -> LabelSet:
     score = None
     if scored:
         score = draw(
-            st.lists(
-                st.integers(1, 1000), min_size=len(rows), max_size=len(rows), unique=True
-            )
+            st.lists(st.integers(1, 1000), min_size=len(rows), max_size=len(rows), unique=True)
         )
         score = [value / 1000 for value in score]
     return crowd(rows, images=images, raters=raters, score=score)

@@ -102,7 +102,12 @@ def test_the_best_assignment_is_taken_not_the_first() -> None:
     # Rater 1's box overlaps both of rater 0's boxes; greedily it takes the left one (IoU .6), and
     # rater 1's other box, which only fits there, is left alone.
     left, right = (0, 0, 100, 100), (60, 0, 160, 100)
-    rows = [(0, 0, 0, left), (0, 0, 0, right), (0, 1, 0, (25, 0, 125, 100)), (0, 1, 0, (-35 + 35, 0, 60, 100))]
+    rows = [
+        (0, 0, 0, left),
+        (0, 0, 0, right),
+        (0, 1, 0, (25, 0, 125, 100)),
+        (0, 1, 0, (-35 + 35, 0, 60, 100)),
+    ]
     table = crowd(rows, raters=2)  # type: ignore[arg-type]
     groups = group_boxes(table.labels, iou=0.1)
     assert len(groups) == 2

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from annotators.grouping import group_boxes
 from annotators.infer.bayes_truth import bayes_truth
 from annotators.infer.class_model import ClassModel, posterior
 from annotators.infer.dawid_skene import EmOptions, dawid_skene
@@ -14,7 +15,6 @@ from annotators.infer.evidence import collect
 from annotators.infer.majority_vote import majority_vote
 from annotators.infer.result import Inference
 from annotators.infer.wbf import WbfOptions, wbf
-from annotators.grouping import group_boxes
 from annotators.options import AnnotatorOptions
 from evaluation.label_quality import quality_of
 from evaluation.quality import Quality
@@ -81,7 +81,9 @@ def test_its_boxes_are_better_than_any_raters_and_than_the_mean(
 
 def test_precise_and_unbiased_boxes_weigh_more() -> None:
     """Of the habits only a common part cannot be seen; the precise rater settles it."""
-    options = tuple(AnnotatorOptions(proficiency=p, box_noise="biased") for p in (0.95, 0.6, 0.5, 0.5))
+    options = tuple(
+        AnnotatorOptions(proficiency=p, box_noise="biased") for p in (0.95, 0.6, 0.5, 0.5)
+    )
     table, known = simulated(TRUE, options)
     found = dawid_skene(table)
     assert found.facts["box_law"] == "normal"
@@ -110,7 +112,9 @@ def test_mixed_up_names_of_one_rater_are_understood() -> None:
     assert accuracy(found) > accuracy(majority_vote(table)) + 0.02
     assert found.raters is not None
     assert found.raters.skill[4] < 0.1
-    assert found.raters.matrix[4, :-1].max(axis=1) == pytest.approx(known.matrix[4, :-1].max(axis=1), abs=0.1)
+    assert found.raters.matrix[4, :-1].max(axis=1) == pytest.approx(
+        known.matrix[4, :-1].max(axis=1), abs=0.1
+    )
 
 
 def test_the_e_step_is_bayes_rule() -> None:
@@ -121,9 +125,7 @@ def test_the_e_step_is_bayes_rule() -> None:
     seen = replace(collect(table, group_boxes(table.labels), iou=0.1), coincidence=0.02)
     report = rng.dirichlet(np.ones(4), (3, 3))
     fancy = rng.dirichlet(np.ones(3), 3)
-    model = ClassModel(
-        report=report, spurious=rng.random(3), fancy=fancy, objects=rng.random(3)
-    )
+    model = ClassModel(report=report, spurious=rng.random(3), fancy=fancy, objects=rng.random(3))
     weight = [
         model.objects[k] * report[0, k, 1] * report[1, k, 2] * report[2, k, 3] for k in range(3)
     ]
@@ -189,7 +191,9 @@ def test_one_rater_gives_that_raters_boxes() -> None:
 def test_stopping_early_is_reported_with_the_last_change() -> None:
     table, _ = simulated(TRUE, PAPER)
     found = dawid_skene(table, EmOptions(iterations=2))
-    assert any("not converged after 2 iterations; the last one changed" in w for w in found.warnings)
+    assert any(
+        "not converged after 2 iterations; the last one changed" in w for w in found.warnings
+    )
     assert found.facts["iterations"] == 2
     assert found.facts["last_change"] > 1e-5
 

@@ -45,7 +45,8 @@ def by_us(found: Inference, image: int, options: WbfOptions) -> list[tuple[float
     labels = found.labels.select(found.labels.image == image)
     label = labels.label if options.by_class else labels.label * 0
     return sorted(
-        (float(c), float(s), *b) for c, s, b in zip(label, labels.confidence, labels.box, strict=True)
+        (float(c), float(s), *b)
+        for c, s, b in zip(label, labels.confidence, labels.box, strict=True)
     )
 
 
@@ -54,7 +55,10 @@ def well_defined(draw: st.DrawFn) -> LabelSet:
     """One box per rater and class at most, and no two scores alike."""
     table = draw(small_crowds(scored=True))
     labels = table.labels
-    keys = [(int(i), int(r), int(c)) for i, r, c in zip(labels.image, labels.rater, labels.label, strict=True)]  # type: ignore[arg-type]
+    keys = [
+        (int(i), int(r), int(c))
+        for i, r, c in zip(labels.image, labels.rater, labels.label, strict=True)
+    ]  # type: ignore[arg-type]
     first = [keys.index(key) == k for k, key in enumerate(keys)]
     from dataclasses import replace
 
