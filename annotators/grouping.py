@@ -73,7 +73,7 @@ def numbered_groups(labels: Labels, group: Int[np.ndarray, " n"]) -> Groups:
     """Return the groups that a number per box describes; numbers are 0..g-1 and rise by image."""
     if labels.rater is None:
         raise ValueError("these labels do not say who drew them")
-    row = np.lexsort((labels.rater, group))
+    row = np.argsort(group * (int(labels.rater.max(initial=0)) + 1) + labels.rater, kind="stable")
     starts = np.flatnonzero(np.diff(group[row], prepend=-1))
     return Groups(
         group=group,

@@ -111,19 +111,20 @@ def fused(
         score = existence * posterior[np.arange(len(groups)), name]
     box = within(box, groups.image, crowd.images)
     rows = np.flatnonzero(kept & (box[:, 2] > box[:, 0]) & (box[:, 3] > box[:, 1]))
-    size = groups.size[rows]
+    chosen = rows if len(rows) < len(groups) else slice(None)  # views cost nothing
+    size = groups.size[chosen]
     starts = np.concatenate([[0], np.cumsum(size)])
-    member = np.repeat(groups.starts[rows] - starts[:-1], size) + np.arange(starts[-1])
+    member = np.repeat(groups.starts[:-1][chosen] - starts[:-1], size) + np.arange(starts[-1])
     return Inference(
         labels=Labels(
             images=crowd.labels.images,
-            image=groups.image[rows],
-            box=box[rows],
-            label=name[rows],
-            score=np.clip(score[rows], 0.0, 1.0),
+            image=groups.image[chosen],
+            box=box[chosen],
+            label=name[chosen],
+            score=np.clip(score[chosen], 0.0, 1.0),
         ),
-        posterior=posterior[rows],
-        existence=existence[rows],
+        posterior=posterior[chosen],
+        existence=existence[chosen],
         support=groups.row[member],
         starts=starts,
         **rest,
@@ -134,5 +135,9 @@ def within(
     box: Float[np.ndarray, "n 4"], image: Int[np.ndarray, " n"], images: Images
 ) -> Float[np.ndarray, "n 4"]:
     """Return the boxes cut to their images."""
-    limit = np.stack([images.width, images.height] * 2, axis=1).astype(np.float64)[image]
-    return np.minimum(np.maximum(box, 0.0), limit)
+    width, height = images.width[image], images.height[image]
+    low = box[:, 0] >= 0, box[:, 1] >= 0
+    if all(side.all() for side in (*low, box[:, 2] <= width, box[:, 3] <= height)):
+        return box  # nearly always: a mean of boxes inside lies inside
+    limit = np.stack([width, height] * 2, axis=1).astype(np.float64)
+    return np.clip(box, 0.0, limit)

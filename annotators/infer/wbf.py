@@ -64,8 +64,8 @@ def wbf(crowd: LabelSet, options: WbfOptions | None = None) -> Inference:
     weight = np.maximum(labels.confidence * weights[labels.rater], _LIGHTEST)
     bucket = labels.image * classes + labels.label if options.by_class else labels.image
     order = _falling(labels, bucket, weight)
-    bits = bits_of_raters(labels.image, labels.rater)[order]
-    cluster, box = _in_chunks(labels.box[order], weight[order], bits, bucket[order], options.iou)
+    bits = bits_of_raters(labels.image, labels.rater)
+    cluster, box = _in_chunks(order, labels.box, weight, bits, bucket, options.iou)
     group = np.empty(len(order), dtype=np.int64)
     group[order] = cluster
     groups = numbered_groups(labels, group)
@@ -103,26 +103,27 @@ def _falling(
     return order[key % max(len(order), 1)]
 
 
-# Boxes that are fused at once: what fits a processor's cache is fused in half the time.
-_CHUNK = 30_000
+# Boxes that are fused at once: what fits a processor's cache takes two thirds of the time.
+_CHUNK = 40_000
 
 
 def _in_chunks(
+    order: Int[np.ndarray, " n"],
     box: Float[np.ndarray, "n 4"],
     weight: Float[np.ndarray, " n"],
     bits: UInt64[np.ndarray, "n words"],
     bucket: Int[np.ndarray, " n"],
     iou: float,
 ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, "c 4"]]:
-    """Return the cluster of every box, and the box of every cluster; rows are in sweeping order."""
-    start = np.flatnonzero(np.diff(bucket, prepend=-1))
+    """Return the cluster of every row of ``order``, the order of sweeping, and every cluster's box."""
+    start = np.flatnonzero(np.diff(bucket[order], prepend=-1))
     cuts = start[np.searchsorted(start, np.arange(0, len(bucket), _CHUNK))[:-1]]
     cuts = np.unique(np.concatenate([[0], cuts, [len(bucket)]]))
     cluster, means, found = np.empty(len(bucket), dtype=np.int64), [np.zeros((0, 4))], 0
     for begin, end in pairwise(cuts.tolist()):
-        part = slice(begin, end)
-        local, mean = _sweep(box[part], weight[part], bits[part], bucket[part], iou)
-        cluster[part] = local + found
+        rows = order[begin:end]
+        local, mean = _sweep(box[rows], weight[rows], bits[rows], bucket[rows], iou)
+        cluster[begin:end] = local + found
         means.append(mean)
         found += len(mean)
     return cluster, np.concatenate(means)
@@ -148,7 +149,7 @@ def _sweep(
     later = np.flatnonzero(turn)
     later = later[np.argsort(turn[later].astype(np.int32), kind="stable")]
     stops = np.cumsum(np.bincount(turn)[1:]) if len(later) else np.zeros(0, dtype=np.int64)
-    sums, mass, mean = box * weight[:, None], weight.copy(), box.copy()
+    mass, mean = weight.copy(), box.copy()
     taken, cluster = bits.copy(), np.arange(len(bucket))
     count = np.ones(len(bucket), dtype=np.int64)  # of the bucket that starts in this row
     for begin, end in pairwise([0, *stops.tolist()]):
@@ -159,12 +160,12 @@ def _sweep(
         if len(opens):
             slot = home[opens] + count[home[opens]]
             count[home[opens]] += 1
-            sums[slot], mass[slot], taken[slot] = 0.0, 0.0, 0
+            mean[slot], mass[slot], taken[slot] = box[row[opens]], 0.0, 0
             best[opens] = slot
-        added = weight[row]
-        total = sums[best] + box[row] * added[:, None]
+        added, before = weight[row], mean[best]
         heavy = mass[best] + added
-        sums[best], mass[best], mean[best] = total, heavy, total / heavy[:, None]
+        mass[best] = heavy
+        mean[best] = before + (box[row] - before) * (added / heavy)[:, None]
         taken[best] |= bits[row]
         cluster[row] = best
     used = np.zeros(len(bucket), dtype=bool)

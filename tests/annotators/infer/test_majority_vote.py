@@ -24,9 +24,9 @@ def test_the_class_is_the_one_with_most_votes() -> None:
     assert found.posterior.tolist() == [[1 / 3, 0, 2 / 3]]
 
 
-def test_a_tie_goes_to_the_class_that_is_reported_more_often_overall() -> None:
-    rows = [(0, 0, 0, BOX), (0, 1, 2, BOX), (1, 0, 2, BOX), (1, 1, 2, BOX)]
-    assert majority_vote(crowd(rows, images=2, raters=2)).labels.label.tolist() == [2, 2]
+def test_a_tie_goes_to_the_rater_who_comes_first() -> None:
+    rows = [(0, 1, 0, BOX), (0, 0, 2, BOX), (0, 2, 1, BOX), (0, 3, 1, BOX), (0, 4, 2, BOX)]
+    assert majority_vote(crowd(rows, raters=5)).labels.label.tolist() == [2]
 
 
 def test_the_box_is_the_plain_mean_and_knows_its_members() -> None:
