@@ -27,26 +27,34 @@ def draw_matrices(
 ) -> None:
     """Write a PNG of the raters' matrices, each beside the true one where that is known.
 
-    Rows are true classes, columns what the rater reports, the last a miss. Of more than six raters
-    six are shown, from the best to the worst. Raises InputError when the disk refuses.
+    Rows are true classes, columns what the rater reports, the last a miss. Raters of whom nothing
+    is known are left out; of more than six others six are shown, from the best to the worst. Raises
+    InputError when the disk refuses.
     """
     order = np.argsort(-raters.skill, kind="stable")
+    if raters.objects is not None and (raters.objects >= 1).any():
+        order = order[raters.objects[order] >= 1]
     if len(order) > _MOST_RATERS:
         order = order[np.linspace(0, len(order) - 1, _MOST_RATERS).round().astype(int)]
-    figure, axes = _axes(len(order), 2 if truth is not None else 1, len(classes))
-    ticks = [*classes, "none"]
+    chosen = order.tolist()
+    shown = [(k, "estimated", raters) for k in chosen]
+    if truth is not None:
+        shown = [pair for k in chosen for pair in ((k, "estimated", raters), (k, "true", truth))]
+    columns = 2 if truth is not None or len(shown) <= 4 else 3
+    figure, axes = _axes(-(-len(shown) // columns), columns, len(classes))
     image: Any = None
-    for row, k in enumerate(order):
-        shown = [("estimated", raters)] + ([("true", truth)] if truth is not None else [])
-        for column, (what, one) in enumerate(shown):
-            skill = one.matrix[k, :-1, :-1].diagonal() @ raters.prior
-            axis = axes[row][column]
-            image = _heat_map(axis, one.matrix[k, :-1], ticks[:-1], ticks)
-            axis.set_title(f"rater {names[k]}, {what}: skill {skill:.3f}", fontsize=10)
-            if column == 0:
-                axis.set_ylabel("true class")
-            if row == len(order) - 1:
-                axis.set_xlabel("reported class")
+    for place, axis in enumerate(axes.flat):
+        if place >= len(shown):
+            axis.set_axis_off()
+            continue
+        k, what, one = shown[place]
+        skill = one.matrix[k, :-1, :-1].diagonal() @ raters.prior
+        image = _heat_map(axis, one.matrix[k, :-1], classes, [*classes, "none"])
+        axis.set_title(f"rater {names[k]}, {what}: skill {skill:.3f}", fontsize=10)
+        if place % columns == 0:
+            axis.set_ylabel("true class")
+        if place + columns >= len(shown):
+            axis.set_xlabel("reported class")
     figure.colorbar(image, ax=axes, shrink=0.5, label="probability")
     _save(path, figure)
 
@@ -56,9 +64,13 @@ def draw_heat_map(
 ) -> None:
     """Write a PNG of a value for every two raters, ``what`` by name; NaN cells stay empty.
 
-    Rows are who is scored, columns whom by, where that makes a difference. Raises InputError when
-    the disk refuses.
+    Rows are who is scored, columns whom by, where that makes a difference. Raters without any value
+    are left out. Raises InputError when the disk refuses.
     """
+    finite = np.isfinite(values)
+    kept = np.flatnonzero(finite.any(axis=0) | finite.any(axis=1))
+    kept = kept if len(kept) else np.arange(len(names))
+    values, names = values[np.ix_(kept, kept)], [names[k] for k in kept.tolist()]
     figure, axes = _axes(1, 1, len(names))
     ticks = [str(name) for name in names]
     image = _heat_map(axes[0][0], values, ticks, ticks)
@@ -83,7 +95,7 @@ def _axes(rows: int, columns: int, cells: int) -> tuple[Any, Any]:
 def _heat_map(
     axis: Any, values: np.ndarray, row_names: Sequence[str], column_names: Sequence[str]
 ) -> Any:
-    low = min(0.0, float(np.nanmin(values, initial=0.0)))
+    low = float(values[np.isfinite(values)].min(initial=0.0))
     image = axis.imshow(values, cmap="Blues", vmin=low, vmax=1.0, aspect="auto")
     size = 8 if len(column_names) <= 20 else 5
     axis.set_xticks(

@@ -27,6 +27,7 @@ def table(title: str, first: str, *others: str) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
         header_style="",
     )
     made.add_column(Text(first), overflow="fold", min_width=4)

@@ -93,6 +93,8 @@ def grouping(digits: Digits, images: int) -> None:
 
 
 def exactly_right(labels: Labels, iou: float) -> float:
+    if labels.true_object is None or labels.error is None:
+        raise ValueError("these labels come without provenance")
     groups = group_boxes(labels, iou=iou)
     found = np.where(
         labels.error == Error.SPURIOUS, -1 - np.arange(len(labels)), labels.true_object
@@ -138,7 +140,8 @@ def _measure(true: LabelSet, table: LabelSet, known: Raters) -> list[tuple[str, 
         row = _quality(true, found.labels)
         if found.raters is not None and method != "bayes-truth":
             error = recovery(found.raters.columns(), known.columns())
-            row += [error.matrix, error.miss, error.box_bias or 0.0, error.skill or 0.0]
+            row += [error.matrix, error.miss, error.box_bias or 0.0]
+            row.append(np.nan if error.skill is None else error.skill)
         rows.append((method, row + [np.nan] * (9 - len(row))))
     return rows
 

@@ -115,7 +115,7 @@ def _in_chunks(
     bucket: Int[np.ndarray, " n"],
     iou: float,
 ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, "c 4"]]:
-    """Return the cluster of every row of ``order``, the order of sweeping, and every cluster's box."""
+    """Return the cluster of every row of ``order``, the sweeping order, and every cluster's box."""
     start = np.flatnonzero(np.diff(bucket[order], prepend=-1))
     cuts = start[np.searchsorted(start, np.arange(0, len(bucket), _CHUNK))[:-1]]
     cuts = np.unique(np.concatenate([[0], cuts, [len(bucket)]]))

@@ -22,3 +22,8 @@ def test_of_many_raters_six_are_drawn(tmp_path: Path) -> None:
         return path.stat().st_size
 
     assert abs(size(even(40, 2)) - size(even(6, 2))) < 3_000
+
+
+def test_nobody_s_agreement_is_a_picture_too(tmp_path: Path) -> None:
+    draw_heat_map(tmp_path / "none.png", np.full((2, 2), np.nan), ["A", "B"], "alpha")
+    assert (tmp_path / "none.png").stat().st_size > 2_000
