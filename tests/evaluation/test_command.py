@@ -269,3 +269,23 @@ def test_the_command_starts_without_torch_matplotlib_and_pycocotools(data, tmp_p
     assert done.stdout.splitlines()[-1] == "[]"
     # The promise is a second; the slack is for a busy machine that compiles byte code, too.
     assert time.perf_counter() - start < 5
+
+
+def test_a_manifest_that_says_nothing_is_no_obstacle(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
+    for content in ([], {}, {"digits": "optdigits"}, {"digits": {}}):
+        write(data / "manifest.json", content)
+        assert "engine hotcoco" in _run(preds, "--data", data).output
+
+
+def test_raters_who_saw_different_images_are_not_compared(data, tmp_path):
+    files = []
+    for last in (4, 6):
+        content = coco(10, [row | {"rater_id": 3} for row in objects(10, 0)[:12]])
+        for image in content["images"]:
+            image["rater_list"] = [3] if image["id"] <= last else []
+        files.append(write(tmp_path / f"crowd{last}.json", content))
+
+    result = _run(*files, "--data", data, "--rater", 3, code=2)
+
+    assert "cover different images; compare label sets of the same images" in result.stderr
