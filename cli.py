@@ -528,3 +528,160 @@ def _stages() -> Iterator[Callable[[str, int, int], None]]:
         timer.cancel()
         if bar is not None:
             bar.stop()
+
+
+_Crowd = Annotated[
+    Path | None,
+    typer.Option(help="Any COCO file with a rater per annotation, or VinDr-CXR CSV, instead."),
+]
+_Splits = Annotated[
+    list[str] | None, typer.Option(help="train or val; may be repeated.", show_default="both")
+]
+_Readers = Annotated[
+    str | None, typer.Option(help="Only images read by all of these, and their labels: R08,R09.")
+]
+
+
+@app.command()
+def aggregate(
+    method: Annotated[
+        str,
+        typer.Option(
+            help="all, rater:K, majority-vote, wbf, wbf-agnostic, dawid-skene, or bayes-truth "
+            "(privileged: reads the simulator's matrices)."
+        ),
+    ] = "dawid-skene",
+    data: _Data = Path("med-mnist"),
+    crowd: _Crowd = None,
+    split: _Splits = None,
+    readers: _Readers = None,
+    iou: Annotated[
+        float | None,
+        typer.Option(help="IoU from which boxes mean one object.", show_default="0.1; 0.4 for wbf"),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="WBF: a weight per rater, as in 1,0.5,2.")
+    ] = None,
+    iterations: Annotated[int, typer.Option(min=1, help="Most rounds of EM.")] = 1000,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for METHOD/SPLIT.json.", show_default="fused in the data folder, or here"
+        ),
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Draw the estimated raters' matrices into this folder.")
+    ] = None,
+) -> None:
+    """Fuse the labels of several raters into one label set with confidences.
+
+    Example: medmnist-det aggregate --method dawid-skene --plots plots
+    """
+    from annotators.infer.methods import InferenceOptions, folder_name, infer
+    from annotators.infer.save import write_fused
+    from annotators.sources import open_crowds
+    from annotators.tables import measures, raters_tables, summary
+
+    numbers = _numbers("--weights", weights)
+    options = InferenceOptions(
+        iou=iou, weights=None if numbers is None else tuple(numbers), iterations=iterations
+    )
+    place = (out or (Path("fused") if crowd else data / "fused")) / folder_name(method)
+    for source in open_crowds(data, crowd, tuple(split or ()), tuple(_words(readers))):
+        table, ids = source.crowd.labels, source.crowd.ids
+        found = infer(method, table, options, source.raters)
+        _tell("note", source.crowd.notes)
+        _tell("warning", found.warnings)
+        path = write_fused(place, source.name, method, table, ids, found)
+        _out().print(summary(table, found, method, str(source.path)))
+        if source.truth is not None:
+            from evaluation.label_quality import quality_of
+            from evaluation.tables import quality_rows
+
+            rows = quality_rows(quality_of(source.truth, found.labels))
+            _out().print(measures("\nLabel quality", rows))
+        if found.raters is not None:
+            from evaluation.recovery import recovery, recovery_rows
+
+            known = source.raters if method != "bayes-truth" else None
+            _out().print(raters_tables(table, found, known))
+            if known is not None:
+                rows = recovery_rows(recovery(found.raters.columns(), known.columns()))
+                _out().print(measures("Recovery of the raters", rows))
+            if plots is not None:
+                from annotators.plots import draw_matrices
+
+                picture = plots / f"{folder_name(method)}-{source.name}-matrices.png"
+                draw_matrices(picture, found.raters, table.raters or (), table.classes.names, known)
+                _say(f"drawn: {picture}")
+        _say(f"written: {path}")
+
+
+@app.command()
+def agreement(
+    data: _Data = Path("med-mnist"),
+    crowd: _Crowd = None,
+    split: _Splits = None,
+    readers: _Readers = None,
+    iou: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="IoU above which boxes are about one place.")
+    ] = 0.5,
+    map_iou: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="IoU from which a box counts in the mAP.")
+    ] = 0.4,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for every number, those of each image too, as JSON."),
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Draw who agrees with whom into this folder.")
+    ] = None,
+) -> None:
+    """Say how far raters agree: Krippendorff's alpha for boxes, and the mAP of rater on rater.
+
+    Example: medmnist-det agreement --split train --plots plots
+    """
+    from annotators.agreement import agreement as agree
+    from annotators.ceiling import ceiling, write_agreement
+    from annotators.sources import open_crowds
+    from annotators.tables import agreement_tables
+    from evaluation.evaluator import score
+    from evaluation.metrics import Metric
+
+    metrics = (Metric(f"mAP@{map_iou:g}", (map_iou,)),)
+
+    def mean_ap(truth: Any, predictions: Any) -> float | None:
+        return score(truth, predictions, metrics=metrics).headline[0].value
+
+    for source in open_crowds(data, crowd, tuple(split or ()), tuple(_words(readers))):
+        table, raters = source.crowd.labels, source.crowd.labels.raters or ()
+        found = agree(table, iou=iou)
+        scored = ceiling(table, mean_ap, source.truth)
+        _tell("note", source.crowd.notes)
+        _say(f"{source.path}: {len(table.labels):,} boxes of {len(raters)} raters")
+        _out().print(agreement_tables(table, found, scored))
+        if out is not None:
+            path = out / f"agreement-{source.name}.json"
+            write_agreement(path, table, found, scored)
+            _say(f"written: {path}")
+        if plots is not None:
+            from annotators.plots import draw_heat_map
+
+            for what, values in (("alpha", found.pairwise), ("mAP", scored.against)):
+                if values is not None:
+                    picture = plots / f"agreement-{source.name}-{what}.png"
+                    draw_heat_map(picture, values, raters, what)
+                    _say(f"drawn: {picture}")
+
+
+def _words(text: str | None) -> list[str]:
+    return [] if text is None else [word.strip() for word in text.split(",")]
+
+
+def _tell(kind: str, sentences: tuple[str, ...]) -> None:
+    for sentence in sentences:
+        _err.print(f"{kind}: {sentence}", markup=False, soft_wrap=True)
+
+
+def _say(line: str) -> None:
+    _out().print(line, markup=False, highlight=False, soft_wrap=True)

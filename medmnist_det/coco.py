@@ -136,7 +136,14 @@ def read_coco(path: Path, *, zero_area: bool = False) -> LabelSet:
     ``rater_list``. ``zero_area`` accepts boxes without an area. Raises InputError that names the
     file, the entry and the remedy for anything that a COCO file cannot be.
     """
-    content = coco_lists(path)
+    return parse_coco(path, coco_lists(path), zero_area=zero_area)
+
+
+def parse_coco(path: Path, content: dict[str, Any], *, zero_area: bool = False) -> LabelSet:
+    """Return the label set of a COCO file's content, for who needs more of the file than that.
+
+    Like :func:`read_coco`; ``path`` is for messages.
+    """
     images = _read_images(path, content["images"])
     classes = _read_classes(path, content["categories"])
     entries = Entries(path, "annotation", content["annotations"])

@@ -1,0 +1,1 @@
+"""Truth inference: crowd -> one label set with confidences, one method a file."""

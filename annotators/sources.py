@@ -1,0 +1,60 @@
+"""Where crowd labels come from: the splits of a data folder, or any file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from annotators.crowd_files import CrowdFile, keep_images, read_crowd
+from annotators.infer.result import Raters
+from annotators.known import read_known_raters
+from medmnist_det.errors import InputError
+from medmnist_det.folder import CROWD_SPLITS, Folder
+from medmnist_det.labels import LabelSet
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """Crowd labels, and the truth about them where it is known."""
+
+    #: What output files are called: the split, or the file's name.
+    name: str
+    path: Path
+    crowd: CrowdFile
+    #: True labels of the same images.
+    truth: LabelSet | None = None
+    #: The raters as they are.
+    raters: Raters | None = None
+
+
+def open_crowds(
+    data: Path, file: Path | None, splits: tuple[str, ...], readers: tuple[str, ...]
+) -> Iterator[Source]:
+    """Yield the crowd labels of ``file``, or else of the splits of the folder ``data`` (none: all).
+
+    ``readers`` keeps the images that all of these raters looked at. Raises InputError for what is
+    not there or cannot be read.
+    """
+    if file is not None:
+        if splits:
+            raise InputError("--split belongs to a data folder: leave it out, or leave out --crowd")
+        name = file.name.removesuffix(".gz").rsplit(".", 1)[0]
+        yield Source(name=name, path=file, crowd=read_crowd(file, readers))
+        return
+    folder = Folder.open(data)
+    chosen = splits or tuple(split for split in folder.splits if split in CROWD_SPLITS)
+    for split in dict.fromkeys(chosen):
+        if split not in CROWD_SPLITS:
+            raise InputError(f"--split {split}: annotators label {' and '.join(CROWD_SPLITS)} only")
+        path = data / "crowd" / f"{split}.json"
+        truth, crowd = folder.truth(split), read_crowd(path, readers)
+        table = crowd.labels
+        raters = read_known_raters(data / "annotators.json")
+        if readers:
+            there = set(table.images.ids)
+            truth = keep_images(truth, np.array([key in there for key in truth.images.ids]))
+            raters = raters.select([int(name) - 1 for name in table.raters or ()])
+        yield Source(name=split, path=path, crowd=crowd, truth=truth, raters=raters)

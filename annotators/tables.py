@@ -1,0 +1,176 @@
+"""Tables for the terminal: what a method made of a crowd, and what it thinks of the raters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from annotators.agreement import Agreement
+from annotators.ceiling import Ceiling
+from annotators.infer.result import Inference, Raters
+from medmnist_det.labels import LabelSet
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+# Raters in a table; of more, the best and the worst half are shown.
+_MOST_ROWS = 30
+
+
+def table(title: str, first: str, *others: str) -> Table:
+    """Return an empty table in the style of all commands: one column of names, then numbers."""
+    made = Table(
+        title=Text(title, style="bold", no_wrap=True, overflow="ignore"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="",
+    )
+    made.add_column(Text(first), overflow="fold", min_width=4)
+    for name in others:
+        made.add_column(Text(name), justify="right", no_wrap=True)
+    return made
+
+
+def number(value: float | None, decimals: int = 3) -> str:
+    """Return a number, or a dash where there is none."""
+    return "-" if value is None or not np.isfinite(value) else f"{value:.{decimals}f}"
+
+
+def plain(name: int | str) -> str:
+    """Return a name from a file without characters that could steer a terminal."""
+    return "".join(
+        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(name)
+    )
+
+
+def summary(crowd: LabelSet, found: Inference, method: str, source: str) -> Text:
+    """Return what went in and what came out, in two lines."""
+    facts = "; ".join(
+        f"{name.replace('_', ' ')}: " + (f"{value:.2g}" if isinstance(value, float) else f"{value}")
+        for name, value in found.facts.items()
+    )
+    return Text(
+        f"{source}: {len(crowd.labels):,} boxes of {len(crowd.raters or ())} raters on "
+        f"{crowd.labels.images:,} images\n"
+        f"{method}: {len(found.labels):,} labels" + (f" ({facts})" if facts else "")
+    )
+
+
+def raters_tables(crowd: LabelSet, found: Inference, truth: Raters | None = None) -> Group:
+    """Return the estimated raters, best first; beside them the simulator's truth where known."""
+    labels, raters = crowd.labels, found.raters
+    if raters is None or labels.rater is None or labels.assigned is None:
+        raise ValueError("this method says nothing about the raters")
+    known = truth is not None
+    columns = ["boxes", "objects", "skill", *["true"] * known, "misses", *["true"] * known]
+    columns += ["extra", *["true"] * known, *["error"] * known]
+    reports = table("\nRaters: what they report", "rater", *columns)
+    places = table(
+        "Raters: errors of their boxes, % of the object",
+        "rater",
+        "x",
+        "y",
+        "width",
+        "height",
+        "spread",
+    )
+    boxes = np.bincount(labels.rater, minlength=len(raters.spurious))
+    for k in _shown(np.argsort(-raters.skill, kind="stable")):
+        if k is None:
+            reports.add_row("...")
+            places.add_row("...")
+            continue
+        name = Text(plain((crowd.raters or ())[k]))
+        objects = None if raters.objects is None else raters.objects[k]
+        blank = objects is not None and objects < 0.5
+        pairs = [(raters.skill[k],), (raters.miss[k],), (raters.spurious[k],)]
+        pairs = [(np.nan,)] * 3 if blank else pairs
+        error: list[str] = []
+        if truth is not None:
+            matrix = truth.matrix[k, :-1]
+            skill, miss = matrix[:, :-1].diagonal() @ raters.prior, matrix[:, -1] @ raters.prior
+            pairs = [(*a, b) for a, b in zip(pairs, (skill, miss, truth.spurious[k]), strict=True)]
+            square = ((raters.matrix[k, :-1] - matrix) ** 2).sum() / len(matrix)
+            error = [f"{square:.1e}"]
+        cells = [number(float(value)) for pair in pairs for value in pair]
+        shown = "-" if objects is None else f"{objects:,.0f}"
+        reports.add_row(name, f"{boxes[k]:,}", shown, *cells, *error)
+        if boxes[k]:
+            places.add_row(name, *_box_cells(raters, k))
+    return Group(reports, Text(_LEGEND), *([places] if raters.box_bias is not None else []))
+
+
+_LEGEND = (
+    "objects: there to be seen; skill: finds one and names it right; misses: \n"
+    "overlooks one; extra: boxes on nothing, an image; error: squared, of the matrix\n"
+)
+
+
+def _shown(order: Sequence[int] | np.ndarray) -> list[int | None]:
+    rows: list[int | None] = [int(k) for k in order]
+    if len(rows) <= _MOST_ROWS:
+        return rows
+    return [*rows[: _MOST_ROWS // 2], None, *rows[-(_MOST_ROWS // 2) :]]
+
+
+def _box_cells(raters: Raters, k: int) -> list[str]:
+    if raters.box_bias is None or raters.box_spread is None:
+        return ["-"] * 5
+    spread = float(np.sqrt(np.mean(raters.box_spread[k] ** 2)))
+    return [*(f"{value:+.1f}" for value in 100 * raters.box_bias[k]), f"{100 * spread:.1f}"]
+
+
+def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Group:
+    """Return the agreement of all raters, of each class and of each rater."""
+    whole = measures(
+        "\nKrippendorff's alpha (1: full agreement, 0: chance)",
+        [
+            ("all units", number(found.alpha)),
+            ("mean over the images (KaLOS)", number(found.mean_of_images)),
+            ("supposed objects", f"{found.objects:,}"),
+            ("images that all found empty", f"{found.empty_images:,}"),
+        ],
+    )
+    classes = table("By class (the class against all else)", "class", "alpha", "boxes")
+    boxes = np.bincount(crowd.labels.label, minlength=len(crowd.classes))
+    for name, alpha, count in zip(crowd.classes.names, found.of_class, boxes, strict=True):
+        classes.add_row(Text(plain(name)), number(alpha), f"{count:,}")
+    columns = ["alpha without", "change", "with others"]
+    columns += ["mAP on others"] * (scored.against is not None)
+    columns += ["mAP on truth"] * (scored.truth is not None)
+    raters = table("By rater", "rater", *columns)
+    for k in _shown(np.argsort(-np.nan_to_num(_mean(found.pairwise)), kind="stable")):
+        if k is None:
+            raters.add_row("...")
+            continue
+        change = found.without[k] - found.alpha
+        cells = [number(found.without[k]), number(change), number(_mean(found.pairwise)[k])]
+        if scored.against is not None:
+            cells.append(number(_mean(scored.against)[k]))
+        if scored.truth is not None:
+            cells.append(number(scored.truth[k]))
+        raters.add_row(Text(plain((crowd.raters or ())[k])), *cells)
+    return Group(whole, classes, raters)
+
+
+def _mean(values: Float[np.ndarray, "R R"]) -> Float[np.ndarray, " R"]:
+    """Return the mean of every row over what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=1)
+    return np.divide(total, known.sum(axis=1), out=np.full(len(values), np.nan), where=known.any(1))
+
+
+def measures(title: str, rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table of named values."""
+    made = table(title, "measure", "value")
+    for row in rows:
+        made.add_row(*map(Text, row))
+    return made

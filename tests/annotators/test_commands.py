@@ -1,0 +1,158 @@
+"""``aggregate`` and ``agreement`` as a user runs them, on a data set made for the purpose."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import app
+from medmnist_det.coco import read_coco
+from medmnist_det.digits import Digits
+from medmnist_det.folder import Folder
+from medmnist_det.generate import generate
+from tests.conftest import small_crowd, small_plan
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, optdigits: Digits) -> Path:
+    out = tmp_path_factory.mktemp("commands") / "set"
+    generate(out, small_plan(), optdigits, small_crowd())
+    return out
+
+
+def run(*arguments: Any, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.mark.parametrize(
+    ("method", "folder"),
+    [
+        ("all", "all"),
+        ("rater:2", "rater-2"),
+        ("majority-vote", "majority-vote"),
+        ("wbf", "wbf"),
+        ("wbf-agnostic", "wbf-agnostic"),
+        ("dawid-skene", "dawid-skene"),
+        ("bayes-truth", "bayes-truth"),
+    ],
+)
+def test_every_method_writes_what_evaluate_and_the_folder_read(
+    data: Path, method: str, folder: str
+) -> None:
+    shown = run("aggregate", "--data", data, "--method", method)
+    assert "Label quality" in shown
+    assert "class accuracy" in shown
+    for split in ("train", "val"):
+        labels = Folder.open(data).labels(split, f"fused:{folder}")
+        assert labels.images == Folder.open(data).truth(split).images
+        details = json.loads((data / "fused" / folder / f"{split}.details.json").read_text())
+        assert len(details["annotations"]) == len(labels.labels)
+        drawn = len(Folder.open(data).crowd(split).labels)
+        ids = [key for row in details["annotations"] for key in row["annotation_ids"]]
+        assert len(ids) == len(set(ids))
+        assert set(ids) <= set(range(1, drawn + 1))
+    shown = run(
+        "evaluate", data / "fused" / folder / "train.json", "--data", data, "--split", "train"
+    )
+    assert "mAP@0.4" in shown
+
+
+def test_dawid_skene_prints_the_raters_beside_the_truth_and_draws_them(
+    data: Path, tmp_path: Path
+) -> None:
+    shown = run(
+        "aggregate", "--data", data, "--split", "train", "--plots", tmp_path, "--out", tmp_path
+    )
+    for words in ("what they report", "errors of their boxes", "Recovery of the raters", "true"):
+        assert words in shown
+    picture = tmp_path / "dawid-skene-train-matrices.png"
+    assert picture.stat().st_size > 20_000
+    assert (tmp_path / "dawid-skene" / "train.json").is_file()
+
+
+def test_a_file_of_ones_own_is_fused_without_a_data_set(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = run("aggregate", "--crowd", data / "crowd" / "train.json", "--method", "majority-vote")
+    assert "Label quality" not in shown
+    assert len(read_coco(tmp_path / "fused" / "majority-vote" / "train.json").labels) > 0
+
+
+def test_readers_of_a_data_set_are_compared_with_their_own_truth(
+    data: Path, tmp_path: Path
+) -> None:
+    shown = run(
+        "aggregate", "--data", data, "--split", "train", "--readers", "1,3", "--out", tmp_path
+    )
+    assert "of 2 raters" in shown
+    assert "Recovery of the raters" in shown
+
+
+def test_agreement_shows_tables_and_draws_who_agrees(data: Path, tmp_path: Path) -> None:
+    shown = run(
+        "agreement", "--data", data, "--split", "train", "--plots", tmp_path, "--out", tmp_path
+    )
+    for words in (
+        "Krippendorff's alpha",
+        "mean over the images (KaLOS)",
+        "By class",
+        "mAP on truth",
+    ):
+        assert words in shown
+    for what in ("alpha", "mAP"):
+        assert (tmp_path / f"agreement-train-{what}.png").stat().st_size > 10_000
+    report = json.loads((tmp_path / "agreement-train.json").read_text())
+    assert len(report["of_image"]) == 60
+    assert report["pairwise"][0][0] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "mean"], "'mean' is not known: choose all"),
+        (["--method", "rater:9"], "there is no such rater; there are 1, 2, 3"),
+        (["--split", "test"], "annotators label train and val only"),
+        (["--method", "wbf", "--weights", "1,2"], "2 values for 3 raters: give one each"),
+        (["--iou", "1.5"], "--iou 1.5 is not"),
+        (["--readers", "8"], "--readers names 8, who are not among the raters 1, 2, 3"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_sentence(
+    data: Path, arguments: list[str], message: str
+) -> None:
+    shown = run("aggregate", "--data", data, *arguments, code=2)
+    assert message in shown
+    assert "Traceback" not in shown
+
+
+def test_a_single_reader_has_nobody_to_agree_with(data: Path) -> None:
+    shown = run("agreement", "--data", data, "--readers", "1", code=2)
+    assert "agreement needs images that two raters or more looked at" in shown
+
+
+def test_split_and_file_exclude_each_other(data: Path) -> None:
+    file = data / "crowd" / "train.json"
+    shown = run("aggregate", "--crowd", file, "--split", "train", code=2)
+    assert "--split belongs to a data folder" in shown
+
+
+def test_em_that_is_stopped_early_warns(data: Path, tmp_path: Path) -> None:
+    shown = run("aggregate", "--data", data, "--iterations", "1", "--out", tmp_path)
+    assert "warning: dawid-skene: not converged after 1 iterations" in shown
+
+
+def test_a_file_that_is_no_simulator_s_is_refused(data: Path, tmp_path: Path) -> None:
+    from annotators.known import read_known_raters
+    from medmnist_det.errors import InputError
+
+    path = tmp_path / "annotators.json"
+    path.write_text('{"annotators": [{"spurious": 1}]}')
+    with pytest.raises(InputError, match="does not describe simulated annotators"):
+        read_known_raters(path)
