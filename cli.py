@@ -480,10 +480,14 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _warn_not_dominant(annotators: Path) -> None:
-    from medmnist_det.files import read_json
-    from medmnist_det.summary import not_dominant
+    import numpy as np
 
-    if odd := not_dominant(read_json(annotators)):
+    from annotators.matrices import dominant
+    from medmnist_det.files import read_json
+
+    people = read_json(annotators)["annotators"]
+    odd = [str(p["rater_id"]) for p in people if not dominant(np.array(p["matrix"])).all()]
+    if odd:
         _err.print(
             f"note: rater {', '.join(odd[:10])}{' ...' * (len(odd) > 10)} reports some class less "
             "often than another name for it (not diagonally dominant)",
@@ -595,7 +599,7 @@ def aggregate(
         path = write_fused(place, source.name, method, table, ids, found)
         _out().print(summary(table, found, method, str(source.path)))
         if source.truth is not None:
-            from evaluation.label_quality import quality_of
+            from evaluation.quality import quality_of
             from evaluation.tables import quality_rows
 
             rows = quality_rows(quality_of(source.truth, found.labels))

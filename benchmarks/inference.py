@@ -26,7 +26,7 @@ from annotators.infer.result import Raters
 from annotators.infer.wbf import WbfOptions, wbf
 from annotators.options import Preset, crowd_options
 from annotators.simulate import draw_annotators, simulate
-from evaluation.label_quality import quality_of
+from evaluation.quality import quality_of
 from evaluation.recovery import recovery
 from medmnist_det.digits import Digits, load_digits
 from medmnist_det.generate import DIGIT_CLASSES

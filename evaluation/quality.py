@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.confusion import pair_up
-from evaluation.problem import Problem
+from evaluation.problem import Boxes, Problem
+from medmnist_det.boxes import xyxy_to_xywh
+from medmnist_det.labels import Labels, LabelSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +55,30 @@ def label_quality(problem: Problem, *, iou: float = 0.4) -> Quality:
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
+
+
+def quality_of(truth: LabelSet, labels: Labels) -> Quality:
+    """Return the quality of labels whose rows point into the truth's image and class tables.
+
+    Raises ValueError where the tables do not fit.
+    """
+    if labels.images != len(truth.images):
+        raise ValueError(f"labels for {labels.images} images, truth for {len(truth.images)}")
+    problem = Problem(
+        images=labels.images,
+        classes=len(truth.classes),
+        objects=_boxes(truth.labels),
+        detections=_boxes(labels),
+    )
+    return label_quality(problem)
+
+
+def _boxes(labels: Labels) -> Boxes:
+    return Boxes.of(
+        image=labels.image,
+        bbox=xyxy_to_xywh(labels.box),
+        label=labels.label,
+        score=labels.score,
+        area=labels.area,
+        crowd=labels.iscrowd,
+    )

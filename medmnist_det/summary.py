@@ -91,18 +91,6 @@ def annotator_table(described: dict[str, Any]) -> Table:
     return table
 
 
-def not_dominant(described: dict[str, Any]) -> list[str]:
-    """Return the ids of annotators who take a class for another more often than for itself."""
-    found = []
-    for one in described["annotators"]:
-        rows = np.array(one["matrix"])[:-1]
-        diagonal = np.diagonal(rows).copy()
-        np.fill_diagonal(rows, -1)
-        if (diagonal <= rows.max(axis=1)).any():
-            found.append(str(one["rater_id"]))
-    return found
-
-
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "-"
 

@@ -16,8 +16,7 @@ from annotators.infer.majority_vote import majority_vote
 from annotators.infer.result import Inference
 from annotators.infer.wbf import WbfOptions, wbf
 from annotators.options import AnnotatorOptions
-from evaluation.label_quality import quality_of
-from evaluation.quality import Quality
+from evaluation.quality import Quality, quality_of
 from evaluation.recovery import recovery
 from medmnist_det.errors import InputError
 from medmnist_det.labels import LabelSet
