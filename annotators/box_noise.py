@@ -132,7 +132,7 @@ def _until_good(
             return
         # The last few get many tries in one round: a round costs more than its draws.
         tries = max(1, _FULL_ROUND // waiting.size)
-        rows = np.repeat(waiting, tries)
+        rows = np.repeat(waiting, tries) if tries > 1 else waiting
         drawn = snap(draw(rows))
         accepted = good(rows, drawn)
         out[rows[accepted]] = drawn[accepted]

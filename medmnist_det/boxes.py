@@ -55,7 +55,10 @@ def paired_iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "n 4"]) -> Floa
 
 def snap(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
     """Return the boxes with every coordinate moved to the nearest multiple of 1/65536 pixel."""
-    return np.round(boxes * GRID) / GRID
+    steps = boxes * GRID
+    np.rint(steps, out=steps)
+    steps *= 1 / GRID  # exact: GRID is a power of two
+    return steps
 
 
 def xyxy_to_xywh(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
