@@ -587,6 +587,8 @@ def aggregate(
     from annotators.tables import measures, raters_tables, summary
 
     numbers = _numbers("--weights", weights)
+    if numbers is not None and not method.startswith("wbf"):
+        raise InputError(f"--weights {weights!r} goes with --method wbf, not {method!r}: drop it")
     options = InferenceOptions(
         iou=iou, weights=None if numbers is None else tuple(numbers), iterations=iterations
     )
@@ -618,6 +620,8 @@ def aggregate(
                 picture = plots / f"{folder_name(method)}-{source.name}-matrices.png"
                 draw_matrices(picture, found.raters, table.raters or (), table.classes.names, known)
                 _say(f"drawn: {picture}")
+        elif plots is not None:
+            _tell("note", (f"{method} estimates no raters: there is no matrix to draw",))
         _say(f"written: {path}")
 
 

@@ -156,3 +156,12 @@ def test_a_file_that_is_no_simulator_s_is_refused(data: Path, tmp_path: Path) ->
     path.write_text('{"annotators": [{"spurious": 1}]}')
     with pytest.raises(InputError, match="does not describe simulated annotators"):
         read_known_raters(path)
+
+
+def test_options_that_a_method_has_no_use_for_are_not_passed_over_in_silence(
+    data: Path, tmp_path: Path
+) -> None:
+    refused = run("aggregate", "--data", data, "--method", "all", "--weights", "1,2,3", code=2)
+    assert "--weights '1,2,3' goes with --method wbf, not 'all': drop it" in refused
+    told = run("aggregate", "--data", data, "--method", "all", "--plots", tmp_path / "plots")
+    assert "all estimates no raters: there is no matrix to draw" in told
