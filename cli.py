@@ -5,17 +5,16 @@ Commands import what they need inside their bodies, so that ``--help`` answers a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from medmnist_det.errors import InputError
+from medmnist_det.terminal import err, progress, stages, training
+from medmnist_det.terminal import out as stdout
 
 if TYPE_CHECKING:
     from annotators.options import AnnotatorOptions
@@ -29,10 +28,10 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            _err.print(f"error: {error}", markup=False, soft_wrap=True)
+            err.print(f"error: {error}", markup=False, soft_wrap=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
-            _err.print("stopped: run the same command again to go on")
+            err.print("stopped: run the same command again to go on")
             raise typer.Exit(130) from None
 
 
@@ -44,8 +43,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Object detection from annotators who disagree: synthetic digit scenes with known truth.",
 )
-
-_err = Console(stderr=True, highlight=False)
 
 
 class _Format(StrEnum):
@@ -166,17 +163,17 @@ def generate(
     people = SimulatedCrowd(
         annotators=draw_annotators(crowd, len(names), seed), seed=seed, class_names=names
     )
-    with _err.status("Fetching digits ..."):
+    with err.status("Fetching digits ..."):
         pool = load_digits(digits.value, digits_root)
-    _err.print(f"digits: {pool.origin}", highlight=False, soft_wrap=True)
+    err.print(f"digits: {pool.origin}", highlight=False, soft_wrap=True)
     total = sum(plan.images.values())
     workers = default_workers(total) if workers is None else workers
     already = (out / "manifest.json").is_file()
-    with _progress("Composing", total) as advance:
+    with progress("Composing", total) as advance:
         folder = make(out, plan, pool, people, workers=workers, progress=advance)
     if already:
         _check(folder)
-    _out().print(summary(folder))
+    stdout().print(summary(folder))
     _warn_not_dominant(folder.path / "annotators.json")
 
 
@@ -212,11 +209,11 @@ def annotate(
         seed=seed,
         class_names=table.classes.names,
     )
-    with _err.status("Annotating ..."):
+    with err.status("Annotating ..."):
         left_out, described = make(out, table, people)
     if left_out:
-        _err.print(f"left out: {left_out} crowd regions (iscrowd), which are no single objects")
-    _out().print(annotator_table(described))
+        err.print(f"left out: {left_out} crowd regions (iscrowd), which are no single objects")
+    stdout().print(annotator_table(described))
     _warn_not_dominant(out / "annotators.json")
 
 
@@ -231,7 +228,7 @@ def verify(data: _Data = Path("med-mnist")) -> None:
     folder = Folder.open(data)
     fingerprint = _check(folder)
     edition = f"frozen edition: {folder.edition}" if folder.edition else "no frozen edition"
-    _out().print(f"{data}: intact, {fingerprint} ({edition})")
+    stdout().print(f"{data}: intact, {fingerprint} ({edition})")
 
 
 @app.command()
@@ -248,10 +245,10 @@ def show(
 
     folder = Folder.open(data)
     make_folder(out)
-    with _err.status("Drawing ..."):
+    with err.status("Drawing ..."):
         draw_scenes(out / "scenes.png", folder, split.value, scenes)
         draw_matrices(out / "matrices.png", data / "annotators.json")
-    _out().print(f"{out / 'scenes.png'}\n{out / 'matrices.png'}")
+    stdout().print(f"{out / 'scenes.png'}\n{out / 'matrices.png'}")
 
 
 @app.command()
@@ -273,10 +270,10 @@ def export(
     from medmnist_det.formats.export import export_folder
 
     folder = Folder.open(data)
-    with _err.status("Writing ..."):
+    with err.status("Writing ..."):
         counts = export_folder(folder, out, to.value, labels)
     for split, count in counts.items():
-        _out().print(f"{out}: {split}, {count:,} boxes")
+        stdout().print(f"{out}: {split}, {count:,} boxes")
 
 
 @app.command("import")
@@ -300,7 +297,7 @@ def import_(
     table = read_labels(source, of.value, split.value, None if like is None else read_coco(like))
     write_coco(out, table)
     raters = f", {len(table.raters)} raters" if table.raters else ""
-    _out().print(
+    stdout().print(
         f"{out}: {len(table.images):,} images, {len(table.labels):,} boxes{raters}", highlight=False
     )
 
@@ -392,12 +389,12 @@ def evaluate(
         errors=True if report or plots else errors,
     )
     source = open_truth(data, split, truth, images)
-    with _stages() as progress:
-        found = [assess(source, path, options, rater=rater, progress=progress) for path in files]
+    with stages() as told:
+        found = [assess(source, path, options, rater=rater, progress=told) for path in files]
     for warning in dict.fromkeys(line for one in found for line in one.warnings):
-        _err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+        err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
     result = found[0] if len(found) == 1 else compare(*found)
-    _out().print(tables(result), crop=False)
+    stdout().print(tables(result), crop=False)
     if json is not None:
         write_json(json, result)
     if plots is not None:
@@ -456,27 +453,8 @@ def _check(folder: Folder) -> str:
     from medmnist_det.folder import verify as check
 
     images = sum(count["images"] for count in folder.manifest["counts"].values())
-    with _progress("Checking", images) as advance:
+    with progress("Checking", images) as advance:
         return check(folder, advance)
-
-
-def _out() -> Console:
-    """Return standard output: a terminal as wide as it is, a pipe without limit to its lines."""
-    import sys
-
-    return Console(width=None if sys.stdout.isatty() else 500, soft_wrap=False)
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal while the block runs; yield what advances it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Left
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
-    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 def _warn_not_dominant(annotators: Path) -> None:
@@ -488,50 +466,11 @@ def _warn_not_dominant(annotators: Path) -> None:
     people = read_json(annotators)["annotators"]
     odd = [str(p["rater_id"]) for p in people if not dominant(np.array(p["matrix"])).all()]
     if odd:
-        _err.print(
+        err.print(
             f"note: rater {', '.join(odd[:10])}{' ...' * (len(odd) > 10)} reports some class less "
             "often than another name for it (not diagonally dominant)",
             soft_wrap=True,
         )
-
-
-@contextmanager
-def _stages() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield what to tell (task, steps, steps done); a bar shows up if the block takes long."""
-    from threading import Timer
-
-    bar, latest = None, ("", 0, 0)
-
-    def tell(task: str, steps: int, done: int) -> None:
-        nonlocal latest
-        latest = (task, steps, done)
-        if bar is not None:
-            from rich.markup import escape
-
-            name, total = escape(task), steps or None
-            bar.update(bar.task_ids[0], description=name, total=total, completed=done)
-
-    def show() -> None:
-        from rich.progress import Progress
-
-        nonlocal bar
-        shown = Progress(console=_err, transient=True)
-        shown.add_task("")
-        shown.start()
-        bar = shown
-        tell(*latest)
-
-    # Most evaluations are over before a bar could be read.
-    timer = Timer(1.5, show)
-    timer.daemon = True
-    if _err.is_terminal:
-        timer.start()
-    try:
-        yield tell
-    finally:
-        timer.cancel()
-        if bar is not None:
-            bar.stop()
 
 
 _Crowd = Annotated[
@@ -599,21 +538,21 @@ def aggregate(
         _tell("note", source.crowd.notes)
         _tell("warning", found.warnings)
         path = write_fused(place, source.name, method, table, ids, found)
-        _out().print(summary(table, found, method, str(source.path)))
+        stdout().print(summary(table, found, method, str(source.path)))
         if source.truth is not None:
             from evaluation.quality import quality_of
             from evaluation.tables import quality_rows
 
             rows = quality_rows(quality_of(source.truth, found.labels))
-            _out().print(measures("\nLabel quality", rows))
+            stdout().print(measures("\nLabel quality", rows))
         if found.raters is not None:
             from evaluation.recovery import recovery, recovery_rows
 
             known = source.raters if method != "bayes-truth" else None
-            _out().print(raters_tables(table, found, known))
+            stdout().print(raters_tables(table, found, known))
             if known is not None:
                 rows = recovery_rows(recovery(found.raters.columns(), known.columns()))
-                _out().print(measures("Recovery of the raters", rows))
+                stdout().print(measures("Recovery of the raters", rows))
             if plots is not None:
                 from annotators.plots import draw_matrices
 
@@ -667,7 +606,7 @@ def agreement(
         scored = ceiling(table, mean_ap, source.truth)
         _tell("note", source.crowd.notes)
         _say(f"{source.path}: {len(table.labels):,} boxes of {len(raters)} raters")
-        _out().print(agreement_tables(table, found, scored))
+        stdout().print(agreement_tables(table, found, scored))
         if out is not None:
             path = out / f"agreement-{source.name}.json"
             write_agreement(path, table, found, scored)
@@ -682,14 +621,174 @@ def agreement(
                     _say(f"drawn: {picture}")
 
 
+class _Device(StrEnum):
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class _Model(StrEnum):
+    n = "n"
+    s = "s"
+
+
+class _Confidence(StrEnum):
+    raters = "count"
+    share = "share"
+
+
+_DeviceOption = Annotated[_Device, typer.Option(help="auto takes the fastest there is.")]
+
+
+@app.command()
+def train_reference(
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="oracle, baseline (all boxes), rater:K, wbf, earl, majority-vote, dawid-skene or "
+            "ensemble (a detector for every rater, fused).",
+            show_default="earl",
+        ),
+    ] = None,
+    data: _Data = Path("med-mnist"),
+    model: Annotated[
+        _Model | None,
+        typer.Option(help="n: small; s: as large as YOLOv5-S.", show_default="s on CUDA, else n"),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Times to see every image.", show_default="36; 50 for s")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Images of a step.", show_default="16; 64 for s")
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="Peak of the learning rate.", show_default="0.003")
+    ] = None,
+    confidence: Annotated[
+        _Confidence | None,
+        typer.Option(
+            help="EARL's weight of a box: raters who drew it, or their share of those who looked.",
+            show_default="count",
+        ),
+    ] = None,
+    normalise_weights: Annotated[
+        bool | None,
+        typer.Option("--normalise-weights", help="EARL: weights of mean 1.", show_default="no"),
+    ] = None,
+    weigh_objectness: Annotated[
+        bool | None,
+        typer.Option(
+            "--weigh-objectness", help="Weights count in objectness, too.", show_default="no"
+        ),
+    ] = None,
+    device: _DeviceOption = _Device.auto,
+    compile: Annotated[  # noqa: A002
+        bool, typer.Option("--compile", help="Compile the network first (needs a C++ compiler).")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="Of all that is random.", show_default="0")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run.", show_default="runs/METHOD-MODEL-SEED"),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --out.")] = False,
+) -> None:
+    """Train the bundled YOLO-style detector, predict the test split and score it.
+
+    Example: medmnist-det train-reference --method dawid-skene
+
+    Labels are aggregated first where need be. The run's folder gets checkpoint.pt, history.json,
+    curves.png, preds.json and scores.json. Several GPUs: torchrun --nproc-per-node 2 --no-python
+    medmnist-det train-reference
+    """
+    from annotators.infer.missing import fuse_missing
+    from annotators.infer.wbf import wbf
+    from evaluation.assessment import Options, assess
+    from evaluation.dataset import open_truth
+    from evaluation.evaluator import score
+    from evaluation.export import write_json
+    from evaluation.tables import tables
+    from medmnist_det.reference.run import Above, Order, Show, run
+
+    def headline(truth: Any, boxes: Any) -> dict[str, float | None]:
+        found = score(truth, boxes)
+        return {
+            one.name: mean.value for one, mean in zip(found.metrics, found.headline, strict=True)
+        }
+
+    def aggregate(folder: Folder, method: str) -> None:
+        _tell("note", tuple(fuse_missing(folder, method)))
+
+    order = Order(
+        data=data,
+        out=out,
+        device=device.value,
+        resume=resume,
+        compile=compile,
+        given={
+            "method": method,
+            "size": model and model.value,
+            "epochs": epochs,
+            "batch": batch,
+            "rate": lr,
+            "seed": seed,
+            "weighting.confidence": confidence and confidence.value,
+            "weighting.normalise": normalise_weights,
+            "loss.weigh_objectness": weigh_objectness,
+        },
+    )
+    above = Above(aggregate=aggregate, score=headline, fuse=lambda crowd: wbf(crowd).labels)
+    try:
+        folder = run(order, above, Show(stage=progress, training=training))
+    except KeyboardInterrupt:
+        err.print("stopped: what was done is kept; add --resume to the same command to go on")
+        raise typer.Exit(130) from None
+    if folder is None:
+        return
+    found = assess(open_truth(data, "test", None), folder / "preds.json", Options())
+    write_json(folder / "scores.json", found)
+    stdout().print(tables(found), crop=False)
+    _say(f"written: {folder}")
+
+
+@app.command()
+def predict(
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint.pt of train-reference.")],
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Any folder of images instead of the data set's.", show_default=False),
+    ] = None,
+    data: _Data = Path("med-mnist"),
+    split: _SplitOption = _Split.test,
+    out: Annotated[Path, typer.Option(help="The COCO results list to write.")] = Path("preds.json"),
+    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    device: _DeviceOption = _Device.auto,
+) -> None:
+    """Write what a trained detector finds as COCO results.
+
+    Example: medmnist-det predict --checkpoint runs/earl-n-0/checkpoint.pt
+
+    Of a folder of images, those with a whole number as name (000012.png) get it as image_id;
+    if any has another name, all get their file names.
+    """
+    from medmnist_det.reference.run import predict_folder
+
+    labels = predict_folder(
+        checkpoint, out, data, split.value, images, batch, device.value, progress
+    )
+    _say(f"{out}: {len(labels):,} boxes on {labels.images:,} images")
+
+
 def _words(text: str | None) -> list[str]:
     return [] if text is None else [word.strip() for word in text.split(",")]
 
 
 def _tell(kind: str, sentences: tuple[str, ...]) -> None:
     for sentence in sentences:
-        _err.print(f"{kind}: {sentence}", markup=False, soft_wrap=True)
+        err.print(f"{kind}: {sentence}", markup=False, soft_wrap=True)
 
 
 def _say(line: str) -> None:
-    _out().print(line, markup=False, highlight=False, soft_wrap=True)
+    stdout().print(line, markup=False, highlight=False, soft_wrap=True)

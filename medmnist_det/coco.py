@@ -118,6 +118,29 @@ def _annotation_writer(table: LabelSet) -> Callable[[slice], Iterator[bytes]]:
     return lines
 
 
+def write_results(path: Path, predictions: LabelSet) -> None:
+    """Write predictions as a COCO results list, atomically, an entry a line.
+
+    A row of the labels gives ``image_id``, ``category_id``, ``bbox`` and ``score``; no row gives an
+    empty list. Raises InputError when the disk refuses.
+    """
+    labels = predictions.labels
+    image_ids = _encoded(predictions.images.ids)
+    class_ids = _encoded(predictions.classes.ids)
+
+    def lines(part: slice) -> Iterator[bytes]:
+        columns = (
+            map(image_ids.__getitem__, labels.image[part].tolist()),
+            map(class_ids.__getitem__, labels.label[part].tolist()),
+            _encoded_floats(xyxy_to_xywh(labels.box[part])),
+            _encoded_floats(labels.confidence[part, None]),
+        )
+        template = b'{"image_id":%b,"category_id":%b,"bbox":[%b],"score":%b}'
+        return (template % row for row in zip(*columns, strict=True))
+
+    write_atomically(path, chain((b"[\n",), _rows(len(labels), lines), (b"]\n",)))
+
+
 def _encoded(values: Iterable[int | str]) -> list[bytes]:
     return [b"%d" % value if type(value) is int else orjson.dumps(value) for value in values]
 

@@ -1,0 +1,28 @@
+"""Fused labels that are wanted and not there yet."""
+
+from __future__ import annotations
+
+from annotators.crowd_files import read_crowd
+from annotators.infer.methods import folder_name, infer
+from annotators.infer.save import write_fused
+from medmnist_det.folder import CROWD_SPLITS, Folder
+
+
+def fuse_missing(folder: Folder, method: str) -> list[str]:
+    """Aggregate the splits of a data set for which ``fused/METHOD`` has no labels yet.
+
+    Labels that are there are left as they are, with whatever options they were made. Opens nothing
+    but crowd files. Returns sentences for the user. Raises InputError.
+    """
+    told = []
+    place = folder.path / "fused" / folder_name(method)
+    for split in folder.splits:
+        files = [place / f"{split}.json", place / f"{split}.details.json"]
+        if split not in CROWD_SPLITS or all(file.is_file() for file in files):
+            continue
+        crowd = read_crowd(folder.path / "crowd" / f"{split}.json")
+        found = infer(method, crowd.labels)
+        write_fused(place, split, method, crowd.labels, crowd.ids, found)
+        told.append(f"aggregated: {files[0]}, {len(found.labels):,} labels")
+        told += found.warnings
+    return told

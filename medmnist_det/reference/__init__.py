@@ -1,0 +1,1 @@
+"""The reference detector: one-stage, anchor-based, YOLO-style; only here is torch imported."""

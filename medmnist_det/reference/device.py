@@ -1,0 +1,49 @@
+"""Where the arithmetic happens."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from medmnist_det.errors import InputError
+
+#: What ``--device`` takes.
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def pick_device(name: str, local_rank: int = 0) -> torch.device:
+    """Return the device called ``name``; ``auto`` takes the fastest there is.
+
+    Raises InputError for a device that this machine, or this build of torch, does not have.
+    """
+    have = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(kind for kind, there in have.items() if there)
+    if name not in have:
+        raise InputError(f"--device {name!r} is not known: choose {', '.join(DEVICES)}")
+    if not have[name]:
+        raise InputError(
+            f"--device {name}: this machine has none that torch {torch.__version__} can use; "
+            "choose --device cpu, or auto"
+        )
+    return torch.device(name, local_rank) if name == "cuda" else torch.device(name)
+
+
+@contextlib.contextmanager
+def reporting_memory(remedy: str) -> Iterator[None]:
+    """Turn "out of memory" inside the block into an InputError that names the remedy."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise InputError(f"out of memory: {remedy}") from error
+    except RuntimeError as error:
+        # The CPU's allocator has no exception of its own.
+        if "not enough memory" in str(error) or "DefaultCPUAllocator" in str(error):
+            raise InputError(f"out of memory: {remedy}") from error
+        raise

@@ -1,0 +1,148 @@
+"""What each method teaches the detector about a split: boxes, class targets and weights.
+
+No method but ``oracle`` opens a truth file of the train or val split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from medmnist_det.digits import Split
+from medmnist_det.errors import InputError
+from medmnist_det.files import read_json
+from medmnist_det.folder import Folder
+from medmnist_det.labels import LabelSet
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+#: Methods by what they learn from; ``rater:K`` stands for one rater of the data set.
+METHODS = (
+    "oracle",
+    "baseline",
+    "rater:K",
+    "wbf",
+    "earl",
+    "majority-vote",
+    "dawid-skene",
+    "ensemble",
+)
+
+# The paper's Algorithm 1 fuses by overlap alone and votes on the class afterwards.
+_FUSED = {
+    "wbf": "wbf-agnostic",
+    "earl": "wbf-agnostic",
+    "majority-vote": "majority-vote",
+    "dawid-skene": "dawid-skene",
+}
+
+#: EARL's confidence of a fused box: the number T of raters who drew it, or their share T/N.
+Confidence = Literal["count", "share"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighting:
+    """How EARL weighs boxes (Le et al. 2023, eq. 2); other methods have weights of their own."""
+
+    confidence: Confidence = "count"
+    #: Divide the weights by their mean, so that all terms keep their share of the loss.
+    normalise: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lessons:
+    """The boxes of a split as a method sees them; rows of the columns are those of the labels."""
+
+    table: LabelSet
+    #: Target of the classification: one-hot, or a posterior.
+    classes: Float[np.ndarray, "n l"]
+    #: Weight in the classification and box terms of the loss; above 0.
+    weight: Float[np.ndarray, " n"]
+    #: Images that somebody looked at: of the others nothing is known, not even that they are empty.
+    looked: Bool[np.ndarray, " images"]
+
+
+def fused_by(method: str) -> str | None:
+    """Return the fused labels that a method needs, by their folder's name; None for none.
+
+    Raises InputError for a method that does not exist.
+    """
+    if method not in METHODS and not (method.startswith("rater:") and method != "rater:"):
+        raise InputError(f"--method {method!r} is not known: choose {', '.join(METHODS)}")
+    return _FUSED.get(method)
+
+
+def lessons(folder: Folder, split: Split, method: str, weighting: Weighting) -> Lessons:
+    """Return what a method teaches about a split of a data set.
+
+    ``oracle``: the truth. ``baseline``: every rater's boxes. ``rater:K``: one rater's boxes, on the
+    images that this rater looked at. ``wbf``: fused boxes (Algorithm 1); ``earl``: the same,
+    weighted by how many raters agree on there being a box; ``majority-vote``: boxes that most
+    raters drew. ``dawid-skene``: boxes weighted by the probability that there is an object, with
+    the posterior over the classes as target. Fused labels must be there. Raises InputError.
+    """
+    fused = fused_by(method)
+    if method == "oracle":
+        return _plain(folder.truth(split))
+    if fused is None:
+        return _plain(folder.labels(split, "crowd" if method == "baseline" else method))
+    table = folder.labels(split, f"fused:{fused}")
+    rows = _details(folder, split, fused, len(table.labels), len(table.classes))
+    found = replace(_plain(table), looked=_looked(folder.crowd(split)))
+    if method == "earl":
+        return replace(found, weight=_earl(rows["support"], rows["assigned"], weighting))
+    if method == "dawid-skene":
+        return replace(found, classes=rows["posterior"], weight=rows["existence"])
+    return found
+
+
+def _plain(table: LabelSet) -> Lessons:
+    return Lessons(
+        table=table,
+        classes=np.eye(len(table.classes))[table.labels.label],
+        weight=np.ones(len(table.labels)),
+        looked=_looked(table),
+    )
+
+
+def _looked(table: LabelSet) -> Bool[np.ndarray, " images"]:
+    if table.labels.assigned is None:
+        return np.ones(len(table.images), dtype=bool)
+    looked = np.zeros(len(table.images), dtype=bool)
+    looked[table.labels.assigned[:, 0]] = True
+    return looked
+
+
+def _earl(
+    support: Float[np.ndarray, " n"], assigned: Float[np.ndarray, " n"], weighting: Weighting
+) -> Float[np.ndarray, " n"]:
+    """Return c = min(T, N) of every box, or what the options make of it."""
+    weight = np.minimum(support, assigned)
+    if weighting.confidence == "share":
+        weight = weight / assigned
+    return weight / weight.mean() if weighting.normalise and len(weight) else weight
+
+
+def _details(
+    folder: Folder, split: Split, fused: str, boxes: int, classes: int
+) -> dict[str, np.ndarray]:
+    """Return who is behind the fused boxes and how sure they are, as ``aggregate`` wrote it."""
+    file = folder.path / "fused" / fused / f"{split}.details.json"
+    remedy = f"run 'medmnist-det aggregate --method {fused}' again"
+    try:
+        rows: list[dict[str, Any]] = read_json(file)["annotations"]
+        found = {
+            "support": np.array([len(row["annotation_ids"]) for row in rows], dtype=np.float64),
+            "assigned": np.array([row["assigned"] for row in rows], dtype=np.float64),
+            "existence": np.array([row["existence"] for row in rows], dtype=np.float64),
+            "posterior": np.array([row["posterior"] for row in rows], dtype=np.float64),
+        }
+        found["posterior"] = found["posterior"].reshape(-1, classes)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{file}: is not what 'aggregate' writes ({error!r}); {remedy}") from error
+    if any(len(column) != boxes for column in found.values()):
+        raise InputError(f"{file}: has {len(rows):,} rows for {boxes:,} boxes; {remedy}")
+    return found

@@ -1,0 +1,163 @@
+"""What the detector is taught: which cells answer for a box, and the three terms of the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch.nn import functional
+from torchvision.ops import generalized_box_iou_loss
+
+from medmnist_det.reference.model import Detector, box_of
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+    from torch import Tensor
+
+
+class Targets(NamedTuple):
+    """The boxes of a batch of images, every image padded to the same number m."""
+
+    #: ``x_min, y_min, x_max, y_max`` in pixels.
+    box: Float[Tensor, "b m 4"]
+    #: Probability of every class: one-hot for a plain label, a posterior for a soft one.
+    classes: Float[Tensor, "b m l"]
+    #: Weight of the box in the classification and box terms; 0 for padding.
+    weight: Float[Tensor, "b m"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossOptions:
+    """Shares of the three terms."""
+
+    box: float = 5.0
+    objectness: float = 1.0
+    classes: float = 1.0
+    #: A box is taught to anchors whose sides differ from its own by less than this factor.
+    match: float = 4.0
+    #: Whether the weights of the boxes count in the objectness term, too (the paper: no).
+    weigh_objectness: bool = False
+
+
+class Losses(NamedTuple):
+    """The sum that is minimised and its terms, each a scalar."""
+
+    total: Tensor
+    box: Tensor
+    objectness: Tensor
+    classes: Tensor
+
+
+def detection_loss(
+    outputs: list[Float[Tensor, "b 3 gh gw k"]],
+    targets: Targets,
+    model: Detector,
+    options: LossOptions,
+) -> Losses:
+    """Return the loss of a batch (Le et al. 2023, eq. 2; terms as in YOLOv5).
+
+    A box is taught, at every scale, to the anchors of about its shape in the cell of its centre and
+    in the two nearest neighbours. EARL's confidence multiplies the classification term (cross
+    entropy) and the box term (generalised IoU: complete IoU gave NaN gradients) of every such
+    match; objectness, whose target is the IoU reached, is unweighted. Sums are divided by the
+    number of matches. Shapes do not depend on the labels, so that nothing waits for the device. A
+    batch without a box has only an objectness term.
+    """
+    zero = outputs[0].new_zeros(())
+    box, classes, objectness, count = zero, zero, zero, zero
+    for raw, anchors, stride in zip(outputs, model.anchors, model.size.strides, strict=True):
+        found = _match(targets, anchors, stride, raw.shape[2:4], options.match)
+        chosen = raw.flatten(0, 3)[found.row]
+        reached = box_of(chosen[:, :4], found.cell, found.anchor, stride)
+        overlap = generalized_box_iou_loss(reached, found.box)
+        weight = found.weight
+        box = box + (weight * overlap).sum()
+        entropy = functional.cross_entropy(chosen[:, 5:], found.classes, reduction="none")
+        classes = classes + (weight * entropy).sum()
+        known = weight > 0
+        iou = torch.where(known, _iou(reached.detach(), found.box), zero)
+        goal = torch.zeros_like(raw[..., 4]).flatten()
+        goal = goal.scatter_reduce(0, found.row, iou, "amax")
+        every = functional.binary_cross_entropy_with_logits(
+            raw[..., 4].flatten(), goal, reduction="none"
+        )
+        if options.weigh_objectness:
+            share = torch.ones_like(goal).scatter_reduce(
+                0, found.row, torch.where(known, weight, 0.0), "amax"
+            )
+            every = every * torch.where(goal > 0, share, 1.0)
+        objectness = objectness + every.sum()
+        count = count + known.sum()
+    count = count.clamp(min=1)
+    box, objectness, classes = (
+        options.box * box / count,
+        options.objectness * objectness / count,
+        options.classes * classes / count,
+    )
+    return Losses(box + objectness + classes, box, objectness, classes)
+
+
+class _Matches(NamedTuple):
+    """Every pair of a box and a cell's anchor that might be taught it; weight 0: it is not."""
+
+    row: Int[Tensor, " n"]
+    cell: Float[Tensor, "n 2"]
+    anchor: Float[Tensor, "n 2"]
+    box: Float[Tensor, "n 4"]
+    classes: Float[Tensor, "n l"]
+    weight: Float[Tensor, " n"]
+
+
+def _match(
+    targets: Targets, anchors: Float[Tensor, "3 2"], stride: int, grid: torch.Size, most: float
+) -> _Matches:
+    height, width = grid
+    batch, boxes = targets.weight.shape
+    number = len(anchors)
+    shape = (batch, boxes, number, 3)
+    side = (targets.box[..., 2:] - targets.box[..., :2]).clamp(min=1e-3)
+    ratio = side[:, :, None] / anchors
+    fits = torch.maximum(ratio, 1 / ratio).amax(dim=-1) < most  # (b, m, a)
+    cell, inside = _three_cells(targets.box, stride, height, width)  # (b, m, 3, 2)
+    taught = fits[..., None] & inside[:, :, None] & (targets.weight > 0)[:, :, None, None]
+    image = torch.arange(batch, device=anchors.device)[:, None, None, None]
+    anchor = torch.arange(number, device=anchors.device)[None, None, :, None]
+    x, y = cell[:, :, None, :, 0], cell[:, :, None, :, 1]
+    row = ((image * number + anchor) * height + y) * width + x
+
+    def spread(values: Tensor) -> Tensor:
+        return values[:, :, None, None].expand(*shape, *values.shape[2:]).flatten(0, 3)
+
+    return _Matches(
+        row=row.flatten(),
+        cell=cell[:, :, None].expand(*shape, 2).flatten(0, 3).float(),
+        anchor=anchors[None, None, :, None].expand(*shape, 2).flatten(0, 3),
+        box=spread(targets.box),
+        classes=spread(targets.classes),
+        weight=torch.where(taught, targets.weight[:, :, None, None], 0.0).flatten(),
+    )
+
+
+def _three_cells(
+    box: Float[Tensor, "b m 4"], stride: int, height: int, width: int
+) -> tuple[Int[Tensor, "b m 3 2"], Bool[Tensor, "b m 3"]]:
+    """Return the cell of the centre and its nearest neighbours in x and in y, if there are such."""
+    centre = (box[..., :2] + box[..., 2:]) / (2 * stride)
+    own = centre.floor()
+    step = torch.where(centre - own < 0.5, -1.0, 1.0)
+    flat = torch.zeros_like(step[..., 0])
+    sideways = torch.stack([step[..., 0], flat], dim=-1)
+    upright = torch.stack([flat, step[..., 1]], dim=-1)
+    cell = torch.stack([own, own + sideways, own + upright], dim=2).long()
+    limit = torch.tensor([width, height], device=box.device)
+    inside = ((cell >= 0) & (cell < limit)).all(dim=-1)
+    return torch.minimum(cell.clamp(min=0), limit - 1), inside
+
+
+def _iou(a: Float[Tensor, "n 4"], b: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
+    low = torch.maximum(a[:, :2], b[:, :2])
+    high = torch.minimum(a[:, 2:], b[:, 2:])
+    overlap = (high - low).clamp(min=0).prod(dim=-1)
+    area = (a[:, 2:] - a[:, :2]).prod(dim=-1) + (b[:, 2:] - b[:, :2]).prod(dim=-1)
+    return overlap / (area - overlap).clamp(min=1e-9)

@@ -1,0 +1,198 @@
+"""From images to boxes: decoding, suppression of repetitions, COCO results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torchvision.ops import batched_nms
+
+from medmnist_det.errors import InputError
+from medmnist_det.files import naming
+from medmnist_det.labels import Images, Labels, stack
+from medmnist_det.png import read_grey
+from medmnist_det.reference.model import Detector, decode
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, UInt8
+    from torch import Tensor
+
+# Side of the squares that every size of network takes.
+_MULTIPLE = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions:
+    """Which boxes are worth reporting."""
+
+    #: Least score. Far below any working point: average precision wants the whole curve.
+    score: float = 0.001
+    #: Of two boxes of one class that overlap by more, the one with the lower score goes.
+    overlap: float = 0.6
+    #: Most boxes of an image, as COCO counts them.
+    most: int = 100
+
+
+def read_images(
+    folder: Path, table: Images, progress: Callable[[int], None] = lambda _: None
+) -> UInt8[Tensor, "n 1 h w"]:
+    """Return grey images, padded with black on the right and below to one size.
+
+    Height and width are multiples of 32. ``progress`` is told how many were read since the last
+    call. Raises InputError for what is no whole image, or has not the size that the table says.
+    """
+    sides = [int(side.max(initial=1)) for side in (table.height, table.width)]
+    height, width = (-(-side // _MULTIPLE) * _MULTIPLE for side in sides)
+    images = np.zeros((len(table), 1, height, width), dtype=np.uint8)
+    for k, name in enumerate(table.names):
+        grey = read_grey(folder / name)
+        expected = (table.height[k], table.width[k])
+        if grey.shape != expected:
+            raise InputError(
+                f"{folder / name}: has {grey.shape[1]}x{grey.shape[0]} pixels, not "
+                f"{expected[1]}x{expected[0]} as its labels say; generate it again"
+            )
+        images[k, 0, : grey.shape[0], : grey.shape[1]] = grey
+        progress(1)
+    return torch.from_numpy(images)
+
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
+
+
+def image_table(folder: Path) -> Images:
+    """Return the images of a folder in the order of their names.
+
+    Where every name is a whole number (``000012.png``) that number is the image's id; else all ids
+    are file names. Raises InputError for a folder without images.
+    """
+    with naming(folder):
+        names = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
+    if not names:
+        raise InputError(f"{folder}: holds no image; name a folder with {', '.join(_SUFFIXES)}")
+    stems = [Path(name).stem for name in names]
+    numbered = all(stem.isdecimal() for stem in stems)
+    ids = tuple(map(int, stems)) if numbered else tuple(names)
+    if len(set(ids)) < len(ids):
+        raise InputError(f"{folder}: two images have the same number as name; rename one")
+    sizes = np.array([_size(folder / name) for name in names])
+    return Images(ids=ids, names=tuple(names), width=sizes[:, 0], height=sizes[:, 1])
+
+
+def _size(file: Path) -> tuple[int, int]:
+    from PIL import Image, UnidentifiedImageError
+
+    with naming(file):
+        try:
+            with Image.open(file) as image:
+                return image.size
+        except UnidentifiedImageError as error:
+            raise InputError(f"{file}: is no readable image; remove it or make it again") from error
+
+
+@torch.inference_mode()
+def predict(
+    model: Detector,
+    images: UInt8[Tensor, "n 1 h w"],
+    table: Images,
+    *,
+    batch: int = 64,
+    options: PredictOptions | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Labels:
+    """Return the boxes that a detector finds, in pixels, cut to the images of ``table``.
+
+    Every box may be reported under several classes, each with its own score: objectness times the
+    probability of the class. Runs where the model is. No image, or none with an object, gives an
+    empty table.
+    """
+    options = options or PredictOptions()
+    device = model.anchors.device
+    training = model.training
+    model.eval()
+    columns: list[list[np.ndarray]] = []
+    size = np.stack([table.width, table.height] * 2, axis=1).astype(np.float32)
+    for start in range(0, len(images), batch):
+        part = images[start : start + batch].to(device)
+        limit = torch.from_numpy(size[start : start + batch]).to(device)
+        for k, found in enumerate(_boxes(model, part, limit, options)):
+            box, score, label = (column.cpu().numpy() for column in found)
+            columns.append([np.full(len(box), start + k), box, score, label])
+        progress(len(part))
+    model.train(training)
+    if not columns:
+        return Labels.empty(len(images))
+    image, box, score, label = (np.concatenate(column) for column in zip(*columns, strict=True))
+    return Labels(
+        images=len(images),
+        image=image,
+        box=box.astype(np.float64),
+        label=label,
+        score=score.astype(np.float64),
+    )
+
+
+# Images that are held at the same time.
+_CHUNK = 1024
+
+
+def predict_files(
+    model: Detector,
+    folder: Path,
+    table: Images,
+    *,
+    batch: int = 64,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Labels:
+    """Return what :func:`predict` finds in files, however many there are. Raises InputError."""
+    found = []
+    for start in range(0, len(table), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        some = Images(
+            ids=table.ids[part],
+            names=table.names[part],
+            width=table.width[part],
+            height=table.height[part],
+        )
+        images = read_images(folder, some)
+        found.append(predict(model, images, some, batch=batch, progress=progress))
+    return stack(found) if found else Labels.empty(0)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Return the context in which the network runs: bfloat16 where the hardware is made for it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "mps")
+
+
+def as_input(images: UInt8[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """Return grey levels as the network takes them: 0..1, channels last."""
+    return images.float().div_(255).contiguous(memory_format=torch.channels_last)
+
+
+# Boxes of an image that suppression looks at: an untrained network is unsure of everything.
+_CANDIDATES = 2000
+
+
+def _boxes(
+    model: Detector, images: Tensor, limit: Float[Tensor, "b 4"], options: PredictOptions
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield boxes, scores and classes of every image of a batch, best first."""
+    with autocast(images.device):
+        outputs = model(as_input(images))
+    boxes, objectness, classes = decode(outputs, model)
+    boxes = torch.minimum(boxes.clamp_(min=0), limit[:, None])
+    scores = (objectness[..., None] * classes).flatten(1)  # (b, n * l)
+    number = classes.shape[2]
+    best = scores.topk(min(_CANDIDATES, scores.shape[1]), dim=1)
+    for box, score, place in zip(boxes, *best, strict=True):
+        kept = score > options.score
+        score, place = score[kept], place[kept]
+        box, label = box[place // number], place % number
+        solid = (box[:, 2:] > box[:, :2]).all(dim=1)
+        box, score, label = box[solid], score[solid], label[solid]
+        kept = batched_nms(box, score, label, options.overlap)[: options.most]
+        yield box[kept], score[kept], label[kept]

@@ -1,0 +1,110 @@
+"""What people see while they wait: bars on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+#: For notes, warnings and bars; results go to :func:`out`.
+err = Console(stderr=True, highlight=False)
+
+
+def out() -> Console:
+    """Return standard output: a terminal as wide as it is, a pipe without limit to its lines."""
+    return Console(width=None if sys.stdout.isatty() else 500, soft_wrap=False)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal while the block runs; yield what advances it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Left
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what to tell (task, steps, steps done); a bar shows up if the block takes long."""
+    from threading import Timer
+
+    bar, latest = None, ("", 0, 0)
+
+    def tell(task: str, steps: int, done: int) -> None:
+        nonlocal latest
+        latest = (task, steps, done)
+        if bar is not None:
+            from rich.markup import escape
+
+            name, total = escape(task), steps or None
+            bar.update(bar.task_ids[0], description=name, total=total, completed=done)
+
+    def show() -> None:
+        from rich.progress import Progress
+
+        nonlocal bar
+        shown = Progress(console=err, transient=True)
+        shown.add_task("")
+        shown.start()
+        bar = shown
+        tell(*latest)
+
+    # Most evaluations are over before a bar could be read.
+    timer = Timer(1.5, show)
+    timer.daemon = True
+    if err.is_terminal:
+        timer.start()
+    try:
+        yield tell
+    finally:
+        timer.cancel()
+        if bar is not None:
+            bar.stop()
+
+
+@contextmanager
+def training(title: str, epochs: int) -> Iterator[Callable[[Any], None]]:
+    """Yield what takes every :class:`~medmnist_det.reference.train.Moment` of a training.
+
+    On a terminal a bar moves, with the terms of the loss, images a second, the time left and the
+    latest validation; a pipe gets one plain line an epoch.
+    """
+    if not err.is_terminal:
+        err.print(f"training {title}: {epochs} epochs", markup=False, soft_wrap=True)
+        yield _line
+        return
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[facts]}"),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(title, total=epochs, facts="")
+        yield lambda moment: bar.update(task, completed=moment.epochs, facts=_facts(moment))
+
+
+def _line(moment: Any) -> None:
+    if moment.epochs >= 1 and moment.epochs == int(moment.epochs):
+        err.print(_facts(moment), markup=False, soft_wrap=True)
+
+
+def _facts(moment: Any) -> str:
+    terms = " ".join(f"{name} {value:.3f}" for name, value in moment.losses.items())
+    scores = " ".join(
+        f"val {name} {'-' if value is None else f'{value:.3f}'}"
+        for name, value in moment.validation.items()
+    )
+    minutes, seconds = divmod(round(moment.seconds_left), 60)
+    return (
+        f"epoch {moment.epochs:.1f}  {terms}  {moment.images_per_second:.0f} images/s  "
+        f"{minutes}:{seconds:02d} left  {scores}"
+    ).rstrip()
