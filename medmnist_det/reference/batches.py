@@ -94,6 +94,8 @@ class Batches:
         batch = max(min(batch, len(rows)) // world, 1)
         self.rows = rows[: len(rows) // (batch * world) * batch * world].view(-1, world, batch)
         self.rank = rank
+        #: Images of a batch, over all processes.
+        self.size = world * batch
 
     def __len__(self) -> int:
         return len(self.rows)

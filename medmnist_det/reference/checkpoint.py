@@ -80,6 +80,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     with naming(path):
         data = path.read_bytes()
     try:
+        # torch itself would take weights with flipped bits.
+        spoilt = zipfile.ZipFile(io.BytesIO(data)).testzip()
+        if spoilt is not None:
+            raise ValueError(f"{spoilt} has changed since it was written")
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         version = content.get("format")
     except (

@@ -37,7 +37,7 @@ class Size:
 
 SIZES = {
     "n": Size(stem=16, widths=(64, 128), depths=(3, 3)),
-    "s": Size(stem=64, widths=(128, 256, 384), depths=(3, 4, 3)),
+    "s": Size(stem=64, widths=(128, 256, 512), depths=(3, 6, 2)),
 }
 
 
@@ -66,17 +66,7 @@ class Detector(nn.Module):
         )
         self.laterals = nn.ModuleList(_conv(coarse, fine, 1) for fine, coarse in pairwise(widths))
         self.merged = nn.ModuleList(_Residual(width) for width in widths[:-1])
-        self.heads = nn.ModuleList(nn.Conv2d(width, ANCHORS * (5 + classes), 1) for width in widths)
-        self._start()
-
-    def _start(self) -> None:
-        for head in self.heads:
-            bias = head.bias.view(ANCHORS, -1)  # type: ignore[operator]
-            with torch.no_grad():
-                bias.zero_()
-                # One cell in a hundred holds an object: training need not learn that first.
-                bias[:, 4] = -4.6
-                head.weight.mul_(0.1)
+        self.heads = nn.ModuleList(_head(width, classes) for width in widths)
 
     def forward(self, images: Float[Tensor, "b 1 h w"]) -> list[Float[Tensor, "b 3 gh gw k"]]:
         """Return the raw predictions of every scale."""
@@ -133,6 +123,18 @@ def cells(height: int, width: int, device: torch.device) -> Float[Tensor, "h w 2
         torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
     )
     return torch.stack([x, y], dim=-1).float()
+
+
+def _head(width: int, classes: int) -> nn.Conv2d:
+    head = nn.Conv2d(width, ANCHORS * (5 + classes), 1)
+    with torch.no_grad():
+        # Small outputs: boxes begin as their anchors. One cell in a hundred holds an object:
+        # training need not learn that first.
+        head.weight.mul_(0.1)
+        bias = torch.zeros(ANCHORS, 5 + classes)
+        bias[:, 4] = -4.6
+        head.bias = nn.Parameter(bias.flatten())
+    return head
 
 
 def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequential:

@@ -223,7 +223,7 @@ def _one_epoch(
     random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
     batches = Batches(pool, recipe.batch, recipe.augmentation, random, rank(), world())
     before = history[-1]["seconds"] if history else 0.0
-    latest = history[-1]["validation"] if history else {}
+    latest = next((row["validation"] for row in reversed(history) if row["validation"]), {})
     total, means, spent = 0.0, {}, 0.0
     learner.model.train()
     clock = time.perf_counter()
@@ -237,7 +237,7 @@ def _one_epoch(
                 Moment(
                     epochs=recipe.epochs * progress,
                     losses=means,
-                    images_per_second=step * recipe.batch / spent,
+                    images_per_second=step * batches.size / spent,
                     seconds_left=(before + spent) * (1 / progress - 1),
                     validation=latest,
                 )
@@ -245,7 +245,7 @@ def _one_epoch(
     return {
         "epoch": epoch + 1,
         "seconds": before + spent,
-        "images_per_second": len(batches) * recipe.batch / spent,
+        "images_per_second": len(batches) * batches.size / spent,
         "learning_rate": learner.optimiser.param_groups[0]["lr"],
         "loss": means,
     }

@@ -1,0 +1,100 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from annotators.infer.missing import fuse_missing
+from medmnist_det.errors import InputError
+from medmnist_det.folder import Folder
+from medmnist_det.reference.lessons import METHODS, Weighting, fused_by, lessons
+
+
+@pytest.fixture(scope="module")
+def blind(small, tmp_path_factory):
+    """A data set whose train and val truth nobody can read."""
+    path = tmp_path_factory.mktemp("blind") / "set"
+    shutil.copytree(small.path, path)
+    for split in ("train", "val"):
+        (path / "truth" / f"{split}.json").unlink()
+    folder = Folder.open(path)
+    for method in ("wbf-agnostic", "majority-vote", "dawid-skene"):
+        fuse_missing(folder, method)
+    return folder
+
+
+def learn(folder, method, **weighting):
+    return lessons(folder, "train", method, Weighting(**weighting))
+
+
+def test_the_oracle_learns_the_truth(small):
+    found = learn(small, "oracle")
+    assert found.table.labels == small.truth("train").labels
+    assert found.classes.argmax(axis=1).tolist() == found.table.labels.label.tolist()
+    assert (found.weight == 1).all()
+
+
+def test_the_baseline_learns_every_box(blind):
+    found = learn(blind, "baseline")
+    assert len(found.table.labels) == blind.manifest["counts"]["train"]["crowd"]
+    assert (found.weight == 1).all()
+
+
+def test_a_rater_teaches_nothing_about_images_that_it_did_not_look_at(blind):
+    crowd = blind.crowd("train")
+    found = learn(blind, "rater:2")
+    assigned = crowd.labels.assigned
+    assert np.flatnonzero(found.looked).tolist() == assigned[assigned[:, 1] == 1, 0].tolist()
+    assert not found.looked.all()
+    assert (found.table.labels.rater == 1).all()
+
+
+def test_earl_weighs_a_fused_box_by_the_raters_behind_it(blind):
+    plain, earl = learn(blind, "wbf"), learn(blind, "earl")
+    assert (plain.weight == 1).all()
+    assert earl.table.labels == plain.table.labels
+    assert set(earl.weight.tolist()) == {1.0, 2.0}
+    assert earl.weight.sum() <= blind.manifest["counts"]["train"]["crowd"]
+    share = learn(blind, "earl", confidence="share")
+    looked = np.bincount(blind.crowd("train").labels.assigned[:, 0])
+    assert share.weight == pytest.approx(earl.weight / looked[earl.table.labels.image])
+    even = learn(blind, "earl", normalise=True)
+    assert even.weight.mean() == pytest.approx(1.0)
+    assert even.weight / even.weight[0] == pytest.approx(earl.weight / earl.weight[0])
+
+
+def test_dawid_skene_teaches_a_posterior_with_the_probability_of_the_object_as_weight(blind):
+    found = learn(blind, "dawid-skene")
+    assert found.classes.sum(axis=1) == pytest.approx(1.0, abs=1e-6)
+    assert (found.classes.max(axis=1) < 0.999).any()
+    assert (found.classes.argmax(axis=1) == found.table.labels.label).all()
+    assert ((found.weight > 0) & (found.weight <= 1)).all()
+    score = found.weight * found.classes.max(axis=1)
+    assert score == pytest.approx(found.table.labels.score, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "method", ["baseline", "rater:1", "wbf", "earl", "majority-vote", "dawid-skene"]
+)
+def test_every_method_but_the_oracle_does_without_the_truth(blind, method):
+    for split in ("train", "val"):
+        assert len(lessons(blind, split, method, Weighting()).table.labels) > 0
+        with pytest.raises(InputError, match="truth"):
+            lessons(blind, split, "oracle", Weighting())
+
+
+def test_unknown_methods_and_raters_are_refused_with_the_ones_there_are(blind):
+    with pytest.raises(InputError, match="--method 'best' is not known: choose oracle, baseline"):
+        fused_by("best")
+    with pytest.raises(InputError, match="has no rater '9'; its raters are 1, 2, 3"):
+        learn(blind, "rater:9")
+    assert all(isinstance(fused_by(method), str | None) for method in METHODS)
+
+
+def test_details_that_do_not_belong_to_the_labels_are_refused(blind, tmp_path):
+    path = tmp_path / "set"
+    shutil.copytree(blind.path, path)
+    details = path / "fused" / "wbf-agnostic" / "train.details.json"
+    for content, reason in (('{"annotations": []}', "has 0 rows for"), ("{}", "is not what")):
+        details.write_text(content)
+        with pytest.raises(InputError, match=f"{reason}.* run 'medmnist-det aggregate"):
+            learn(Folder.open(path), "earl")
