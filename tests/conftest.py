@@ -82,3 +82,14 @@ def random_truth(images: int = 2000, classes: int = 10, seed: int = 0) -> tuple[
     size = np.full(images, 320)
     ids = tuple(range(1, images + 1))
     return labels, Images(ids=ids, names=tuple(map(str, ids)), width=size, height=size)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none, saying so."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA GPU: this machine has none"))

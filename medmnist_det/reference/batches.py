@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn import functional
 
 from medmnist_det.reference.loss import Targets
 
@@ -22,9 +23,12 @@ class Augmentation:
 
     #: Whether scenes are moved, as far as nothing leaves the image.
     shift: bool = True
-    #: Share of images on which a second one is laid, where no two boxes overlap by more than this.
-    overlay: float = 0.5
+    #: Scenes that are laid on each image one after the other, where that makes no two boxes overlap
+    #: by ``overlap`` or more, each reduced by its factor: the same arithmetic teaches more objects.
+    overlay: tuple[int, ...] = (1, 2)
     overlap: float = 0.25
+    #: Scenes are not reduced where a box would become smaller than this, in pixels.
+    least: float = 8.0
     #: Share of the images without a label that an epoch shows.
     empty: float = 0.2
 
@@ -44,7 +48,8 @@ class Pool:
     ) -> None:
         self.images = images.to(device)
         self.targets = Targets(*(column.to(device) for column in targets))
-        self.bounds = _bounds(self.images)
+        #: Left, top, right and bottom of what is not black, on the CPU like all that is drawn.
+        self.bounds = _bounds(self.images).cpu()
         labelled = (targets.weight > 0).any(dim=1).cpu()
         there = torch.from_numpy(looked)
         #: Rows of the images with a box, and of those without.
@@ -107,66 +112,61 @@ class Batches:
         random.manual_seed(int(torch.randint(2**62, (1,), generator=random)) + self.rank)
         for rows in self.rows[:, self.rank]:
             images, targets = _moved(self.pool, rows, how.shift, random)
-            if how.overlay:
-                chosen = torch.rand(len(rows), generator=random) < how.overlay
-                below = chosen.nonzero().flatten()
-                draw = torch.randint(len(labelled), (len(below),), generator=random)
-                above = _moved(self.pool, labelled[draw], how.shift, random)
-                below = below.to(images.device)
-                images, targets = _overlaid(images, targets, below, *above, how.overlap)
+            for factor in how.overlay:
+                more = labelled[torch.randint(len(labelled), (len(rows),), generator=random)]
+                above = _moved(self.pool, more, how.shift, random, factor)
+                images, targets = _overlaid(images, targets, *above, how)
             yield images, targets
 
 
 def _moved(
-    pool: Pool, rows: Int[Tensor, " b"], shift: bool, random: torch.Generator
+    pool: Pool, rows: Int[Tensor, " b"], shift: bool, random: torch.Generator, factor: int = 1
 ) -> tuple[UInt8[Tensor, "b 1 h w"], Targets]:
     device = pool.images.device
-    height, width = pool.images.shape[2:]
-    draw = torch.rand(len(rows), 2, generator=random).to(device)
-    rows = rows.to(device)
-    targets = Targets(*(column[rows] for column in pool.targets))
+    draw = torch.rand(len(rows), 2, generator=random)
+    there = rows.to(device)
+    targets = Targets(*(column[there] for column in pool.targets))
+    targets = targets._replace(box=targets.box / factor)
+    images = _reduced(pool.images[there], factor)
     if not shift:
-        return pool.images[rows], targets
-    bounds = pool.bounds[rows]
-    size = torch.tensor([width, height], device=device)
-    low, high = -bounds[:, :2], size - bounds[:, 2:]
+        return images, targets
+    height, width = pool.images.shape[2:]
+    size, bounds = torch.tensor([width, height]), pool.bounds[rows]
+    low, high = -(bounds[:, :2] // factor), size + (-bounds[:, 2:] // factor)
     by = (low + (draw * (high - low + 1)).floor().long()).clamp(max=high)  # (b, 2): x, y
-    x = torch.arange(width, device=device) - by[:, :1]
-    y = torch.arange(height, device=device) - by[:, 1:]
-    inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None, :]
-    pixels = pool.images[
-        rows[:, None, None],
-        0,
-        y.clamp(0, height - 1)[:, :, None],
-        x.clamp(0, width - 1)[:, None, :],
-    ]
-    limit = torch.cat([size, size]).float()
+    # What leaves one end comes in at the other, and is black.
+    steps = (by[:, 1] * width + by[:, 0]).tolist()
+    moved = [one.roll(step) for one, step in zip(images.flatten(1), steps, strict=True)]
+    limit = size.repeat(2).to(device)
     # Noisy boxes may reach beyond what moved them.
-    box = (targets.box + by.repeat(1, 2)[:, None]).clamp(min=0).minimum(limit)
-    return (pixels * inside)[:, None], targets._replace(box=box)
+    box = (targets.box + by.repeat(1, 2).to(device)[:, None]).clamp(min=0).minimum(limit)
+    return torch.stack(moved).view_as(images), targets._replace(box=box)
+
+
+def _reduced(images: UInt8[Tensor, "b 1 h w"], factor: int) -> UInt8[Tensor, "b 1 h w"]:
+    """Return images made smaller by averaging, in the upper left corner."""
+    if factor == 1:
+        return images
+    small = functional.avg_pool2d(images.float(), factor).round_().byte()
+    height, width = images.shape[2:]
+    return functional.pad(small, (0, width - small.shape[3], 0, height - small.shape[2]))
 
 
 def _overlaid(
     images: UInt8[Tensor, "b 1 h w"],
     targets: Targets,
-    below: Int[Tensor, " k"],
-    others: UInt8[Tensor, "k 1 h w"],
+    others: UInt8[Tensor, "b 1 h w"],
     more: Targets,
-    overlap: float,
+    how: Augmentation,
 ) -> tuple[UInt8[Tensor, "b 1 h w"], Targets]:
-    """Lay other images on the chosen ones, but where boxes would overlap by ``overlap`` or more."""
-    under = Targets(*(column[below] for column in targets))
-    free = _most_overlap(under, more) < overlap
+    """Lay an image on each, but where boxes would overlap too much or be too small."""
+    side = (more.box[..., 2:] - more.box[..., :2]).amax(dim=2)
+    large = ((side >= how.least) | (more.weight == 0)).all(dim=1)
+    free = large & (_most_overlap(targets, more) < how.overlap)
     # As the scenes themselves are composed: added, and clipped at white. 255 - x is what is left.
-    grey = images[below]
-    images[below] = grey + torch.minimum(others * free[:, None, None, None], 255 - grey)
+    images = images + torch.minimum(others * free[:, None, None, None], 255 - images)
     shown = more._replace(weight=more.weight * free[:, None])
-    columns = []
-    for column, extra in zip(targets, shown, strict=True):
-        room = torch.zeros_like(column)
-        room[below] = extra
-        columns.append(torch.cat([column, room], dim=1))
-    return images, Targets(*columns)
+    return images, Targets(*(torch.cat(pair, dim=1) for pair in zip(targets, shown, strict=True)))
 
 
 def _most_overlap(a: Targets, b: Targets) -> Float[Tensor, " b"]:

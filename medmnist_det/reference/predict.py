@@ -168,11 +168,6 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "mps")
 
 
-def as_input(images: UInt8[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
-    """Return grey levels as the network takes them: 0..1, channels last."""
-    return images.float().div_(255).contiguous(memory_format=torch.channels_last)
-
-
 # Boxes of an image that suppression looks at: an untrained network is unsure of everything.
 _CANDIDATES = 2000
 
@@ -182,7 +177,7 @@ def _boxes(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield boxes, scores and classes of every image of a batch, best first."""
     with autocast(images.device):
-        outputs = model(as_input(images))
+        outputs = model(images)
     boxes, objectness, classes = decode(outputs, model)
     boxes = torch.minimum(boxes.clamp_(min=0), limit[:, None])
     scores = (objectness[..., None] * classes).flatten(1)  # (b, n * l)

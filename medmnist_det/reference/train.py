@@ -25,7 +25,7 @@ from medmnist_det.reference.checkpoint import CHECKPOINT, Checkpoint, save_check
 from medmnist_det.reference.lessons import Lessons, Weighting
 from medmnist_det.reference.loss import Losses, LossOptions, Targets, detection_loss
 from medmnist_det.reference.model import ANCHORS, SIZES, Detector, Size
-from medmnist_det.reference.predict import as_input, autocast, predict
+from medmnist_det.reference.predict import autocast, predict
 
 if TYPE_CHECKING:
     from jaxtyping import Float, UInt8
@@ -171,7 +171,7 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.rate * one_cycle(progress)
         with autocast(self.task.device):
-            outputs = self.net(as_input(images))
+            outputs = self.net(images)
         losses = detection_loss(outputs, targets, self.model, recipe.loss)
         self.optimiser.zero_grad(set_to_none=True)
         losses.total.backward()

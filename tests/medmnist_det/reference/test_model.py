@@ -20,7 +20,7 @@ def test_the_sizes_are_what_they_are_sold_as(size, low, high):
 @pytest.mark.parametrize("size", SIZES)
 def test_one_output_a_scale_with_a_row_for_every_anchor_of_every_cell(size):
     model = detector(size, classes=3)
-    outputs = model(torch.rand(2, 1, 64, 96))
+    outputs = model(torch.randint(256, (2, 1, 64, 96), dtype=torch.uint8))
     shapes = [tuple(one.shape) for one in outputs]
     assert shapes == [(2, 3, 64 // stride, 96 // stride, 8) for stride in model.size.strides]
     boxes, objectness, classes = decode(outputs, model)
@@ -47,8 +47,8 @@ def test_no_output_overflows_and_centres_stay_within_half_a_cell_of_their_own():
 
 def test_a_moved_image_gives_moved_boxes():
     model = detector().eval()
-    image = torch.zeros(1, 1, 192, 192)
-    image[..., 64:96, 64:96] = torch.rand(32, 32)
+    image = torch.zeros(1, 1, 192, 192, dtype=torch.uint8)
+    image[..., 64:96, 64:96] = torch.randint(256, (32, 32))
     moved = image.roll((32, 16), dims=(2, 3))
     with torch.inference_mode():
         (fine, _), (there, _) = model(image), model(moved)

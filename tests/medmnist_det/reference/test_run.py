@@ -1,0 +1,208 @@
+"""train-reference and predict as commands, on a tiny set."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from cli import app
+from medmnist_det.folder import Folder
+from medmnist_det.reference.checkpoint import load_checkpoint
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def blind(small, tmp_path_factory) -> Folder:
+    """A data set without the truth of its train and val split."""
+    path = tmp_path_factory.mktemp("blind") / "set"
+    shutil.copytree(small.path, path)
+    for split in ("train", "val"):
+        (path / "truth" / f"{split}.json").unlink()
+    return Folder.open(path)
+
+
+def call(*words, code=0):
+    found = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert found.exit_code == code, found.output
+    return " ".join(found.output.split())
+
+
+def start(data, out, *more, code=0):
+    return call(
+        "train-reference", "--data", data, "--out", out, "--device", "cpu", *more, code=code
+    )
+
+
+def quick(data, out, *more, code=0):
+    return start(data, out, "--epochs", 1, "--batch", 8, *more, code=code)
+
+
+@pytest.fixture(scope="module")
+def earl(blind, tmp_path_factory):
+    """A run of the default method, and what it said."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("runs") / "earl"
+    said = quick(blind.path, out, "--seed", 4)
+    torch.set_num_threads(before)
+    return out, said
+
+
+def test_a_run_leaves_what_it_says_and_evaluate_prints_the_same_digits(earl, blind):
+    out, said = earl
+    names = {file.name for file in out.iterdir()}
+    assert names == {"checkpoint.pt", "history.json", "curves.png", "preds.json", "scores.json"}
+    again = call("evaluate", out / "preds.json", "--data", blind.path, "--bootstrap", 50)
+    for metric, mean in json.loads((out / "scores.json").read_text())["scores"].items():
+        for text in (said, again):
+            assert f"{metric} {mean['value']:.4f}" in text
+    assert len(json.loads((out / "history.json").read_text())) == 1
+
+
+def test_predict_gives_the_predictions_of_the_run(earl, blind, tmp_path):
+    out, _ = earl
+    preds = tmp_path / "preds.json"
+    common = ["predict", "--checkpoint", out / "checkpoint.pt", "--device", "cpu", "--out", preds]
+    call(*common, "--data", blind.path)
+    assert preds.read_bytes() == (out / "preds.json").read_bytes()
+    said = call(*common, "--images", blind.images("test"), "--batch", 7)
+    assert "20 images" in said
+    ids = {row["image_id"] for row in json.loads(preds.read_text())}
+    assert ids <= set(range(1, 21))
+
+
+@pytest.mark.parametrize("method", ["baseline", "rater:3", "wbf", "majority-vote", "dawid-skene"])
+def test_every_method_trains_without_the_truth(method, blind, tmp_path):
+    said = quick(blind.path, tmp_path / "run", "--method", method)
+    assert "mAP@0.4" in said
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt").about["recipe"]["method"] == method
+
+
+def test_only_the_oracle_wants_the_truth(blind, small, tmp_path):
+    said = quick(blind.path, tmp_path / "run", "--method", "oracle", code=2)
+    assert "truth/train.json: No such file" in said
+    quick(small.path, tmp_path / "other", "--method", "oracle")
+
+
+def test_an_ensemble_is_a_detector_for_every_rater(blind, tmp_path):
+    quick(blind.path, tmp_path / "run", "--method", "ensemble")
+    folders = sorted(path.name for path in (tmp_path / "run").iterdir() if path.is_dir())
+    assert folders == ["rater-1", "rater-2", "rater-3"]
+    weights = [
+        load_checkpoint(tmp_path / "run" / name / "checkpoint.pt").weights["stem.0.weight"]
+        for name in folders
+    ]
+    assert not torch.equal(weights[0], weights[1])
+    assert (tmp_path / "run" / "scores.json").is_file()
+
+
+def test_a_killed_run_goes_on_to_the_same_predictions(earl, blind, tmp_path, monkeypatch):
+    from medmnist_det.reference import train
+
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    start(blind.path, whole, "--epochs", 2, "--batch", 8)
+    one_epoch = train._one_epoch
+
+    def interrupted(task, learner, pool, epoch, history):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        return one_epoch(task, learner, pool, epoch, history)
+
+    monkeypatch.setattr(train, "_one_epoch", interrupted)
+    said = start(blind.path, part, "--epochs", 2, "--batch", 8, code=130)
+    assert "add --resume to the same command" in said
+    monkeypatch.undo()
+    said = start(blind.path, part, "--epochs", 2, "--batch", 8, code=2)
+    assert "1 of 2 epochs done); add --resume" in said
+    said = start(blind.path, part, "--epochs", 3, "--resume", code=2)
+    assert "was begun with epochs 2, not 3" in said
+    start(blind.path, part, "--resume")
+    assert (part / "preds.json").read_bytes() == (whole / "preds.json").read_bytes()
+
+
+def test_a_run_is_not_resumed_on_other_data_or_from_nothing(earl, blind, make_small, tmp_path):
+    out, _ = earl
+    other = make_small(tmp_path / "other", 1)
+    assert "was trained on another data set" in start(other.path, out, "--resume", code=2)
+    said = start(blind.path, tmp_path / "none", "--resume", code=2)
+    assert "there is no training to go on with; leave --resume out" in said
+
+
+def test_what_cannot_be_is_refused_in_a_sentence(blind, earl, tmp_path):
+    assert "no data set there" in quick(tmp_path, tmp_path / "run", code=2)
+    said = quick(blind.path, tmp_path / "run", "--method", "guess", code=2)
+    assert "--method 'guess' is not known" in said
+    if not torch.cuda.is_available():
+        said = start(blind.path, tmp_path / "run", "--device", "cuda", code=2)
+        assert "--device cuda: this machine has none" in said
+    out, _ = earl
+    assert "add --resume to go on" in quick(blind.path, out, code=2)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_crowd_without_a_box_is_refused(blind, tmp_path):
+    path = tmp_path / "set"
+    shutil.copytree(blind.path, path)
+    file = path / "crowd" / "train.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"annotations": []}))
+    said = quick(path, tmp_path / "run", "--method", "baseline", code=2)
+    assert "crowd/train.json" in said
+    assert "no box" in said
+
+
+def test_too_little_memory_names_the_option_that_helps(blind, tmp_path, monkeypatch):
+    from medmnist_det.reference import run
+
+    def full(*_):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes")
+
+    monkeypatch.setattr(run, "train", full)
+    said = quick(blind.path, tmp_path / "run", code=2)
+    assert "out of memory: --batch 8 with --model n is too much for cpu; lower --batch" in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="torchrun with gloo is not for Windows")
+def test_two_processes_train_one_detector_together(blind, tmp_path):
+    out = tmp_path / "run"
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
+    program = ["--no-python", sys.executable, "-W", "ignore", "-c", "from cli import app; app()"]
+    words = ["train-reference", "--data", blind.path, "--out", out, "--device", "cpu"]
+    done = subprocess.run(
+        [*command, *program, *map(str, words), "--epochs", "2", "--batch", "8"],
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("COCO's twelve") == 1
+    history = json.loads((out / "history.json").read_text())
+    assert history[1]["loss"]["total"] < history[0]["loss"]["total"]
+    assert (out / "scores.json").is_file()
+
+
+@pytest.mark.gpu
+def test_the_large_detector_trains_on_a_gpu(blind, tmp_path):
+    call("train-reference", "--data", blind.path, "--out", tmp_path / "run", "--epochs", 1)
+    about = load_checkpoint(tmp_path / "run" / "checkpoint.pt").about
+    assert about["size"] == "s"
+    call("predict", "--checkpoint", tmp_path / "run" / "checkpoint.pt", "--data", blind.path,
+         "--out", tmp_path / "preds.json")  # fmt: skip
+    assert (tmp_path / "preds.json").read_bytes() == (tmp_path / "run" / "preds.json").read_bytes()
