@@ -44,7 +44,8 @@ def write_yolo(folder: Path, split: str, table: LabelSet, images: Path) -> None:
         for name, first, last in zip(names, labels.starts, labels.starts[1:], strict=False):
             (out / f"{Path(name).stem}.txt").write_text("".join(lines[first:last]))
     splits = sorted(path.name for path in (folder / "images").iterdir())
-    described: dict[str, Any] = {"path": "."} | {name: f"images/{name}" for name in splits}
+    # Without a "path" trainers take the folder of this file, from wherever they are started.
+    described: dict[str, Any] = {name: f"images/{name}" for name in splits}
     described["names"] = dict(enumerate(table.classes.names))
     text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
     write_atomically(folder / "data.yaml", [text.encode()])
