@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
 from medmnist_det.reference.loss import Targets
 
@@ -24,11 +23,9 @@ class Augmentation:
     #: Whether scenes are moved, as far as nothing leaves the image.
     shift: bool = True
     #: Scenes that are laid on each image one after the other, where that makes no two boxes overlap
-    #: by ``overlap`` or more, each reduced by its factor: the same arithmetic teaches more objects.
-    overlay: tuple[int, ...] = (1, 2)
+    #: by ``overlap`` or more: the same arithmetic teaches more objects.
+    overlay: int = 3
     overlap: float = 0.25
-    #: Scenes are not reduced where a box would become smaller than this, in pixels.
-    least: float = 8.0
     #: Share of the images without a label that an epoch shows.
     empty: float = 0.2
 
@@ -112,27 +109,26 @@ class Batches:
         random.manual_seed(int(torch.randint(2**62, (1,), generator=random)) + self.rank)
         for rows in self.rows[:, self.rank]:
             images, targets = _moved(self.pool, rows, how.shift, random)
-            for factor in how.overlay:
+            for _ in range(how.overlay):
                 more = labelled[torch.randint(len(labelled), (len(rows),), generator=random)]
-                above = _moved(self.pool, more, how.shift, random, factor)
-                images, targets = _overlaid(images, targets, *above, how)
+                above = _moved(self.pool, more, how.shift, random)
+                images, targets = _overlaid(images, targets, *above, how.overlap)
             yield images, targets
 
 
 def _moved(
-    pool: Pool, rows: Int[Tensor, " b"], shift: bool, random: torch.Generator, factor: int = 1
+    pool: Pool, rows: Int[Tensor, " b"], shift: bool, random: torch.Generator
 ) -> tuple[UInt8[Tensor, "b 1 h w"], Targets]:
     device = pool.images.device
     draw = torch.rand(len(rows), 2, generator=random)
     there = rows.to(device)
     targets = Targets(*(column[there] for column in pool.targets))
-    targets = targets._replace(box=targets.box / factor)
-    images = _reduced(pool.images[there], factor)
+    images = pool.images[there]
     if not shift:
         return images, targets
     height, width = pool.images.shape[2:]
     size, bounds = torch.tensor([width, height]), pool.bounds[rows]
-    low, high = -(bounds[:, :2] // factor), size + (-bounds[:, 2:] // factor)
+    low, high = -bounds[:, :2], size - bounds[:, 2:]
     by = (low + (draw * (high - low + 1)).floor().long()).clamp(max=high)  # (b, 2): x, y
     # What leaves one end comes in at the other, and is black.
     steps = (by[:, 1] * width + by[:, 0]).tolist()
@@ -143,26 +139,15 @@ def _moved(
     return torch.stack(moved).view_as(images), targets._replace(box=box)
 
 
-def _reduced(images: UInt8[Tensor, "b 1 h w"], factor: int) -> UInt8[Tensor, "b 1 h w"]:
-    """Return images made smaller by averaging, in the upper left corner."""
-    if factor == 1:
-        return images
-    small = functional.avg_pool2d(images.float(), factor).round_().byte()
-    height, width = images.shape[2:]
-    return functional.pad(small, (0, width - small.shape[3], 0, height - small.shape[2]))
-
-
 def _overlaid(
     images: UInt8[Tensor, "b 1 h w"],
     targets: Targets,
     others: UInt8[Tensor, "b 1 h w"],
     more: Targets,
-    how: Augmentation,
+    overlap: float,
 ) -> tuple[UInt8[Tensor, "b 1 h w"], Targets]:
-    """Lay an image on each, but where boxes would overlap too much or be too small."""
-    side = (more.box[..., 2:] - more.box[..., :2]).amax(dim=2)
-    large = ((side >= how.least) | (more.weight == 0)).all(dim=1)
-    free = large & (_most_overlap(targets, more) < how.overlap)
+    """Lay an image on each, but where boxes would overlap by ``overlap`` or more."""
+    free = _most_overlap(targets, more) < overlap
     # As the scenes themselves are composed: added, and clipped at white. 255 - x is what is left.
     images = images + torch.minimum(others * free[:, None, None, None], 255 - images)
     shown = more._replace(weight=more.weight * free[:, None])

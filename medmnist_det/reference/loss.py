@@ -35,7 +35,7 @@ class LossOptions:
     objectness: float = 1.0
     classes: float = 1.0
     #: A box is taught to anchors whose sides differ from its own by less than this factor.
-    match: float = 4.0
+    match: float = 2.5
     #: Whether the weights of the boxes count in the objectness term, too (the paper: no).
     weigh_objectness: bool = False
 

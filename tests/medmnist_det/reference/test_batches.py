@@ -6,7 +6,7 @@ from medmnist_det.reference.batches import Augmentation, Batches, Pool
 from medmnist_det.reference.loss import Targets
 
 CPU = torch.device("cpu")
-STILL = Augmentation(shift=False, overlay=(), empty=0.0)
+STILL = Augmentation(shift=False, overlay=0, empty=0.0)
 
 
 def pool(images=40, side=64, seed=0, looked=None):
@@ -46,7 +46,7 @@ def test_every_labelled_image_comes_once_and_a_share_of_the_others():
     data = pool()
     labelled = data.labelled.tolist()
     assert shown(Batches(data, 1, STILL, random())) == labelled
-    half = Augmentation(shift=False, overlay=(), empty=0.5)
+    half = Augmentation(shift=False, overlay=0, empty=0.5)
     rows = shown(Batches(data, 1, half, random()))
     assert len(rows) == len(set(rows)) == len(labelled) + round(len(data.empty) / 2)
     assert set(labelled) < set(rows)
@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_batches_and_another_does_not():
 
 
 def test_processes_that_train_together_share_an_epoch_without_overlap():
-    data, how = pool(), Augmentation(shift=False, overlay=(), empty=1.0)
+    data, how = pool(), Augmentation(shift=False, overlay=0, empty=1.0)
     parts = [shown(Batches(data, 8, how, random(3), rank, 2)) for rank in (0, 1)]
     assert sorted(parts[0] + parts[1]) == shown(Batches(data, 8, how, random(3)))
 
@@ -77,7 +77,7 @@ def test_processes_that_train_together_share_an_epoch_without_overlap():
 def test_scenes_move_whole_and_their_boxes_with_them():
     data = pool()
     seen = 0
-    for images, targets in Batches(data, 4, Augmentation(overlay=(), empty=0.0), random()):
+    for images, targets in Batches(data, 4, Augmentation(overlay=0, empty=0.0), random()):
         for image, box, classes, weight in zip(images, *targets, strict=True):
             row = int((classes[0, 0] * 100).round())
             before = data.images[row]
@@ -91,7 +91,7 @@ def test_scenes_move_whole_and_their_boxes_with_them():
 
 def test_a_laid_on_scene_is_added_up_to_white_and_brings_its_boxes():
     data = pool()
-    how = Augmentation(shift=False, overlay=(1,), overlap=0.01, least=0.0, empty=0.0)
+    how = Augmentation(shift=False, overlay=1, overlap=0.01, empty=0.0)
     images, targets = whole(Batches(data, 4, how, random()))
     assert targets.weight.shape[1] == 6
     laid = targets.weight[:, 3:].any(dim=1)
@@ -107,7 +107,7 @@ def test_scenes_are_not_laid_where_boxes_would_overlap():
     data.labelled = torch.tensor([0])
     data.targets.weight[0, 0] = 1.0
     data.targets.box[0, 0] = torch.tensor([5.0, 5, 20, 20])
-    how = Augmentation(shift=False, overlay=(1,), empty=0.0)
+    how = Augmentation(shift=False, overlay=1, empty=0.0)
     _, targets = whole(Batches(data, 1, how, random()))
     assert not targets.weight[:, 3:].any()
 
