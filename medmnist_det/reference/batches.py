@@ -1,4 +1,4 @@
-"""Images and targets on the device; batches of them, made by index operations."""
+"""Images on the device, their targets on the CPU, and batches made of both."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Augmentation:
 
 
 class Pool:
-    """A split on the device: grey levels as bytes, targets as floats.
+    """A split in memory: grey levels as bytes on the device, targets as floats.
 
     The targets' first dimension is n. ``looked`` says which images to learn from at all.
     """
@@ -44,10 +44,11 @@ class Pool:
         device: torch.device,
     ) -> None:
         self.images = images.to(device)
-        self.targets = Targets(*(column.to(device) for column in targets))
-        #: Left, top, right and bottom of what is not black, on the CPU like all that is drawn.
+        # Small things stay on the CPU, where looking at them does not wait for the device.
+        self.targets = targets
+        #: Left, top, right and bottom of what is not black.
         self.bounds = _bounds(self.images).cpu()
-        labelled = (targets.weight > 0).any(dim=1).cpu()
+        labelled = (targets.weight > 0).any(dim=1)
         there = torch.from_numpy(looked)
         #: Rows of the images with a box, and of those without.
         self.labelled = (labelled & there).nonzero().flatten()
@@ -113,17 +114,15 @@ class Batches:
                 more = labelled[torch.randint(len(labelled), (len(rows),), generator=random)]
                 above = _moved(self.pool, more, how.shift, random)
                 images, targets = _overlaid(images, targets, *above, how.overlap)
-            yield images, targets
+            yield images, Targets(*(column.to(images.device) for column in _packed(targets)))
 
 
 def _moved(
     pool: Pool, rows: Int[Tensor, " b"], shift: bool, random: torch.Generator
 ) -> tuple[UInt8[Tensor, "b 1 h w"], Targets]:
-    device = pool.images.device
     draw = torch.rand(len(rows), 2, generator=random)
-    there = rows.to(device)
-    targets = Targets(*(column[there] for column in pool.targets))
-    images = pool.images[there]
+    targets = Targets(*(column[rows] for column in pool.targets))
+    images = pool.images[rows.to(pool.images.device)]
     if not shift:
         return images, targets
     height, width = pool.images.shape[2:]
@@ -133,9 +132,8 @@ def _moved(
     # What leaves one end comes in at the other, and is black.
     steps = (by[:, 1] * width + by[:, 0]).tolist()
     moved = [one.roll(step) for one, step in zip(images.flatten(1), steps, strict=True)]
-    limit = size.repeat(2).to(device)
     # Noisy boxes may reach beyond what moved them.
-    box = (targets.box + by.repeat(1, 2).to(device)[:, None]).clamp(min=0).minimum(limit)
+    box = (targets.box + by.repeat(1, 2)[:, None]).clamp(min=0).minimum(size.repeat(2))
     return torch.stack(moved).view_as(images), targets._replace(box=box)
 
 
@@ -149,9 +147,19 @@ def _overlaid(
     """Lay an image on each, but where boxes would overlap by ``overlap`` or more."""
     free = _most_overlap(targets, more) < overlap
     # As the scenes themselves are composed: added, and clipped at white. 255 - x is what is left.
-    images = images + torch.minimum(others * free[:, None, None, None], 255 - images)
+    laid = free[:, None, None, None].to(images.device)
+    images = images + torch.minimum(others * laid, 255 - images)
     shown = more._replace(weight=more.weight * free[:, None])
     return images, Targets(*(torch.cat(pair, dim=1) for pair in zip(targets, shown, strict=True)))
+
+
+def _packed(targets: Targets) -> Targets:
+    """Return the targets without the padding that no image of the batch needs, one at least."""
+    real = targets.weight > 0
+    most = max(int(real.sum(dim=1).max()), 1)
+    first = real.int().argsort(dim=1, descending=True, stable=True)[:, :most]
+    image = torch.arange(len(real))[:, None]
+    return Targets(*(column[image, first] for column in targets))
 
 
 def _most_overlap(a: Targets, b: Targets) -> Float[Tensor, " b"]:

@@ -32,14 +32,9 @@ def random(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def whole(batches):
-    images, targets = zip(*batches, strict=True)
-    return torch.cat(images), Targets(*(torch.cat(column) for column in zip(*targets, strict=True)))
-
-
 def shown(batches):
-    _, targets = whole(batches)
-    return sorted((targets.classes[:, 0, 0] * 100).round().int().tolist())
+    first = torch.cat([targets.classes[:, 0, 0] for _, targets in batches])
+    return sorted((first * 100).round().int().tolist())
 
 
 def test_every_labelled_image_comes_once_and_a_share_of_the_others():
@@ -54,13 +49,13 @@ def test_every_labelled_image_comes_once_and_a_share_of_the_others():
 
 def test_images_that_nobody_looked_at_never_come():
     looked = np.arange(40) % 3 > 0
-    rows = shown(Batches(pool(looked=looked), 1, Augmentation(empty=1.0), random()))
+    rows = shown(Batches(pool(looked=looked), 1, Augmentation(overlay=0, empty=1.0), random()))
     assert rows == np.flatnonzero(looked).tolist()
 
 
 def test_the_same_seed_gives_the_same_batches_and_another_does_not():
     def first(seed):
-        images, targets = whole(Batches(pool(), 4, Augmentation(), random(seed)))
+        images, targets = next(iter(Batches(pool(), 4, Augmentation(), random(seed))))
         return images, targets.box
 
     for one, same, other in zip(first(1), first(1), first(2), strict=True):
@@ -92,14 +87,28 @@ def test_scenes_move_whole_and_their_boxes_with_them():
 def test_a_laid_on_scene_is_added_up_to_white_and_brings_its_boxes():
     data = pool()
     how = Augmentation(shift=False, overlay=1, overlap=0.01, empty=0.0)
-    images, targets = whole(Batches(data, 4, how, random()))
-    assert targets.weight.shape[1] == 6
-    laid = targets.weight[:, 3:].any(dim=1)
-    assert 0 < laid.sum() < len(laid)
-    for image, classes, both in zip(images, targets.classes, laid, strict=True):
-        below, above = (classes[[0, 3], 0] * 100).round().int().tolist()
-        expected = data.images[below].int() + (data.images[above].int() if both else 0)
-        assert torch.equal(image.int(), expected.clamp(max=255))
+    laid = total = 0
+    for images, targets in Batches(data, 4, how, random()):
+        for image, classes, weight in zip(images, targets.classes, targets.weight, strict=True):
+            rows = (classes[weight > 0, 0] * 100).round().int().tolist()
+            below, above = rows[0], rows[-1]
+            expected = data.images[below].int()
+            boxes = int((data.targets.weight[below] > 0).sum())
+            if above != below:
+                expected = (expected + data.images[above].int()).clamp(max=255)
+                boxes += int((data.targets.weight[above] > 0).sum())
+                laid += 1
+            assert torch.equal(image.int(), expected)
+            assert len(rows) == boxes
+            total += 1
+    assert 0 < laid < total
+
+
+def test_batches_carry_no_more_padding_than_their_fullest_image_needs():
+    for _, targets in Batches(pool(), 4, Augmentation(overlay=2), random()):
+        real = targets.weight > 0
+        assert targets.weight.shape[1] == real.sum(dim=1).max()
+        assert (real.int().diff(dim=1) <= 0).all()
 
 
 def test_scenes_are_not_laid_where_boxes_would_overlap():
@@ -108,8 +117,8 @@ def test_scenes_are_not_laid_where_boxes_would_overlap():
     data.targets.weight[0, 0] = 1.0
     data.targets.box[0, 0] = torch.tensor([5.0, 5, 20, 20])
     how = Augmentation(shift=False, overlay=1, empty=0.0)
-    _, targets = whole(Batches(data, 1, how, random()))
-    assert not targets.weight[:, 3:].any()
+    [(_, targets)] = Batches(data, 1, how, random())
+    assert targets.weight.shape == (1, int((data.targets.weight[0] > 0).sum()))
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1000])
