@@ -31,9 +31,11 @@ class Targets(NamedTuple):
 class LossOptions:
     """Shares of the three terms."""
 
-    box: float = 5.0
+    box: float = 10.0
     objectness: float = 1.0
     classes: float = 1.0
+    #: Share of every class target that is spread over all classes: labels are wrong now and then.
+    smoothing: float = 0.1
     #: A box is taught to anchors whose sides differ from its own by less than this factor.
     match: float = 2.5
     #: Whether the weights of the boxes count in the objectness term, too (the paper: no).
@@ -73,7 +75,9 @@ def detection_loss(
         overlap = generalized_box_iou_loss(reached, found.box)
         weight = found.weight
         box = box + (weight * overlap).sum()
-        entropy = functional.cross_entropy(chosen[:, 5:], found.classes, reduction="none")
+        entropy = functional.cross_entropy(
+            chosen[:, 5:], found.classes, reduction="none", label_smoothing=options.smoothing
+        )
         classes = classes + (weight * entropy).sum()
         known = weight > 0
         iou = torch.where(known, _iou(reached.detach(), found.box), zero)

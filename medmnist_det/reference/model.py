@@ -36,7 +36,7 @@ class Size:
 
 
 SIZES = {
-    "n": Size(stem=16, widths=(64, 128), depths=(3, 3)),
+    "n": Size(stem=16, widths=(64, 128), depths=(2, 3)),
     "s": Size(stem=64, widths=(128, 256, 512), depths=(3, 6, 2)),
 }
 

@@ -72,7 +72,8 @@ def by_loops(raws, taught, net, options):
                         general, iou = giou(found.tolist(), true.tolist())
                         count += 1
                         box += float(weight) * (1 - general)
-                        classes += float(weight) * float(-(share * row[5:].log_softmax(0)).sum())
+                        smooth = share * (1 - options.smoothing) + options.smoothing / CLASSES
+                        classes += float(weight) * float(-(smooth * row[5:].log_softmax(0)).sum())
                         goal[image, anchor, j, i] = max(goal[image, anchor, j, i], iou)
         objectness += float(
             functional.binary_cross_entropy_with_logits(raw[..., 4], goal, reduction="sum")
