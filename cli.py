@@ -657,7 +657,7 @@ def train_reference(
         typer.Option(help="n: small; s: as large as YOLOv5-S.", show_default="s on CUDA, else n"),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Times to see every image.", show_default="36; 50 for s")
+        int | None, typer.Option(help="Times to see every image.", show_default="32; 50 for s")
     ] = None,
     batch: Annotated[
         int | None, typer.Option(help="Images of a step.", show_default="16; 64 for s")

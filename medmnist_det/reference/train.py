@@ -38,13 +38,13 @@ class Recipe:
 
     method: str = "earl"
     size: str = "n"
-    epochs: int = 30
+    epochs: int = 32
     #: Images of a step, over all devices together.
     batch: int = 16
     seed: int = 0
     #: Peak of the one-cycle learning rate.
     rate: float = 3e-3
-    decay: float = 0.05
+    decay: float = 0.6
     #: Share of the past in the moving average of the weights.
     average: float = 0.998
     #: Largest norm of a step's gradient.
