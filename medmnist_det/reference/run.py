@@ -122,10 +122,14 @@ def _ensemble(
 ) -> Labels:
     """Train a detector on every rater's boxes and return their fused predictions."""
     raters = folder.crowd("train").raters or ()
+    places = {f"rater:{rater}": out / f"rater-{rater}" for rater in raters}
+    begun = [place / CHECKPOINT for place in places.values() if (place / CHECKPOINT).is_file()]
+    if order.resume and begun:
+        # Those that are still to come are trained like those that are there.
+        recipe = recipe_of(load_checkpoint(begun[0]).about["recipe"])
     found = []
-    for rater in raters:
-        mine = replace(recipe, method=f"rater:{rater}")
-        place = out / _plain(mine.method)
+    for method, place in places.items():
+        mine = replace(recipe, method=method)
         resume = order.resume and (place / CHECKPOINT).is_file()
         one = replace(order, resume=resume, given={**order.given, "method": mine.method})
         found.append(_member(one, mine, folder, test, device, place, above, show))
@@ -165,13 +169,12 @@ def _member(
     """Train one detector in a folder and return what it finds in the test split."""
     begun = _begun(order, out, folder)
     recipe = recipe if begun is None else recipe_of(begun.about["recipe"])
-    if rank() == 0:
-        make_folder(out)
-        fused = fused_by(recipe.method)
-        if fused is not None:
-            above.aggregate(folder, fused)
+    fused = fused_by(recipe.method)
+    if fused is not None and rank() == 0:
+        above.aggregate(folder, fused)
     _wait()
     known = lessons(folder, "train", recipe.method, recipe.weighting)
+    make_folder(out)
     with show.stage("Reading the images", len(known.table.images)) as advance:
         images = read_images(folder.images("train"), known.table.images, advance)
     title = f"{recipe.method}, {recipe.size} on {device.type}"

@@ -59,6 +59,8 @@ class Recipe:
         for name, value in (("--epochs", self.epochs), ("--batch", self.batch)):
             if value < 1:
                 raise InputError(f"{name} {value}: must be at least 1")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"--seed {self.seed}: must be from 0 to below 2^32")
         if not 0 < self.rate <= 1:
             raise InputError(f"--lr {self.rate:g} is not above 0 and up to 1")
 
@@ -140,9 +142,10 @@ class Learner:
     def __init__(self, task: Task, begun: Checkpoint | None) -> None:
         recipe, self.task = task.recipe, task
         classes = len(task.lessons.table.classes)
-        torch.manual_seed(recipe.seed)
         anchors = anchors_of(task.lessons.table.labels, SIZES[recipe.size])
-        model = Detector(SIZES[recipe.size], anchors, classes)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            model = Detector(SIZES[recipe.size], anchors, classes)
         self.model = model.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).eval()
         # Norms and biases are not pulled towards zero.
@@ -222,6 +225,8 @@ def _one_epoch(
     # Every epoch has random numbers of its own, so that one can go on at any of them.
     random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
     batches = Batches(pool, recipe.batch, recipe.augmentation, random, rank(), world())
+    if len(batches) == 0:
+        raise InputError(f"{world()} processes, and fewer images to learn from: start fewer")
     before = history[-1]["seconds"] if history else 0.0
     latest = next((row["validation"] for row in reversed(history) if row["validation"]), {})
     total, means, spent = 0.0, {}, 0.0
