@@ -174,6 +174,11 @@ def _member(
         above.aggregate(folder, fused)
     _wait()
     known = lessons(folder, "train", recipe.method, recipe.weighting)
+    if len(known.table.labels) == 0:
+        raise InputError(
+            f"{folder.path}: its train split has no box for --method {recipe.method} to learn "
+            "from; choose another method or data set"
+        )
     make_folder(out)
     with show.stage("Reading the images", len(known.table.images)) as advance:
         images = read_images(folder.images("train"), known.table.images, advance)

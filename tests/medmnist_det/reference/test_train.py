@@ -31,7 +31,7 @@ def task(small, tmp_path):
 
 
 def test_a_tiny_set_is_learned(task):
-    recipe = replace(task.recipe, epochs=60, batch=6, augmentation=Augmentation(empty=0.1))
+    recipe = replace(task.recipe, epochs=120, batch=6, augmentation=Augmentation(empty=0.1))
     detector = train(replace(task, recipe=recipe)).detector()
     table = task.lessons.table
     found = predict(detector, task.images, table.images)
