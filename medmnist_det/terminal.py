@@ -73,38 +73,52 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 def training(title: str, epochs: int) -> Iterator[Callable[[Any], None]]:
     """Yield what takes every :class:`~medmnist_det.reference.train.Moment` of a training.
 
-    On a terminal a bar moves, with the terms of the loss, images a second, the time left and the
-    latest validation; a pipe gets one plain line an epoch.
+    On a terminal a bar moves above the terms of the loss and the latest validation; a pipe gets one
+    plain line an epoch.
     """
     if not err.is_terminal:
         err.print(f"training {title}: {epochs} epochs", markup=False, soft_wrap=True)
         yield _line
         return
+    from rich.console import Group
+    from rich.live import Live
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.text import Text
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[facts]}"),
-    )
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(title, total=epochs, facts="")
-        yield lambda moment: bar.update(task, completed=moment.epochs, facts=_facts(moment))
+    pace = TextColumn("{task.fields[pace]}")
+    bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=20), pace, console=err)
+    task = bar.add_task(title, total=epochs, pace="")
+    with Live(bar, console=err, transient=True) as live:
+
+        def show(moment: Any) -> None:
+            bar.update(task, completed=moment.epochs, pace=_pace(moment, epochs))
+            live.update(Group(bar, Text(f"loss: {_terms(moment)}\n{_scores(moment)}")))
+
+        yield show
 
 
 def _line(moment: Any) -> None:
     if moment.epochs >= 1 and moment.epochs == int(moment.epochs):
-        err.print(_facts(moment), markup=False, soft_wrap=True)
+        parts = (_pace(moment), f"loss: {_terms(moment)}", _scores(moment))
+        err.print("  ".join(filter(None, parts)), markup=False, soft_wrap=True)
 
 
-def _facts(moment: Any) -> str:
-    terms = " ".join(f"{name} {value:.3f}" for name, value in moment.losses.items())
-    scores = " ".join(
-        f"val {name} {'-' if value is None else f'{value:.3f}'}"
+def _pace(moment: Any, epochs: int | None = None) -> str:
+    minutes, seconds = divmod(round(moment.seconds_left), 60)
+    done = (
+        f"epoch {moment.epochs:.0f}" if epochs is None else f"{moment.epochs:.1f}/{epochs} epochs"
+    )
+    return f"{done}  {moment.images_per_second:.0f} images/s  {minutes}:{seconds:02d} left"
+
+
+def _terms(moment: Any) -> str:
+    return "  ".join(f"{name} {value:.3f}" for name, value in moment.losses.items())
+
+
+def _scores(moment: Any) -> str:
+    """Return the latest validation; nothing before the first."""
+    scores = "  ".join(
+        f"{name} {'-' if value is None else f'{value:.3f}'}"
         for name, value in moment.validation.items()
     )
-    minutes, seconds = divmod(round(moment.seconds_left), 60)
-    return (
-        f"epoch {moment.epochs:.1f}  {terms}  {moment.images_per_second:.0f} images/s  "
-        f"{minutes}:{seconds:02d} left  {scores}"
-    ).rstrip()
+    return f"val: {scores}" if scores else ""
