@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TypeVar
 
 import torch
 
 from medmnist_det.errors import InputError
+
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 #: What ``--device`` takes.
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -33,6 +36,11 @@ def pick_device(name: str, local_rank: int = 0) -> torch.device:
             "choose --device cpu, or auto"
         )
     return torch.device(name, local_rank) if name == "cuda" else torch.device(name)
+
+
+def on_device(model: Model, device: torch.device) -> Model:
+    """Return a network on a device, laid out as convolutions like it."""
+    return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 @contextlib.contextmanager

@@ -23,8 +23,8 @@ from medmnist_det.folder import Folder
 from medmnist_det.labels import Labels, LabelSet
 from medmnist_det.reference.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from medmnist_det.reference.curves import draw_curves
-from medmnist_det.reference.device import pick_device, reporting_memory
-from medmnist_det.reference.lessons import fused_by, lessons
+from medmnist_det.reference.device import on_device, pick_device, reporting_memory
+from medmnist_det.reference.lessons import Lessons, fused_by, lessons
 from medmnist_det.reference.predict import image_table, predict_files, read_images
 from medmnist_det.reference.train import Moment, Recipe, Task, Validation, rank, recipe_of, train
 
@@ -78,17 +78,15 @@ def run(order: Order, above: Above, show: Show) -> Path | None:
         recipe = _recipe(order, device)
         fused_by(recipe.method)
         out = order.out or Path("runs") / f"{_plain(recipe.method)}-{recipe.size}-{recipe.seed}"
+        here = _Run(order=order, above=above, show=show, folder=folder, test=test, device=device)
         with reporting_memory(
             f"--batch {recipe.batch} with --model {recipe.size} is too much for {device.type}; "
             "lower --batch, or generate fewer or smaller images"
         ):
-            if recipe.method == "ensemble":
-                boxes = _ensemble(order, recipe, folder, test, device, out, above, show)
-            else:
-                boxes = _member(order, recipe, folder, test, device, out, above, show)
+            found = (here.ensemble if recipe.method == "ensemble" else here.member)(recipe, out)
         if rank() != 0:
             return None
-        write_results(out / "preds.json", replace(test, labels=boxes))
+        write_results(out / "preds.json", replace(test, labels=found))
     return out
 
 
@@ -110,30 +108,88 @@ def _recipe(order: Order, device: torch.device) -> Recipe:
 _USUAL: dict[str, dict[str, Any]] = {"s": {"epochs": 50, "batch": 64}}
 
 
-def _ensemble(
-    order: Order,
-    recipe: Recipe,
-    folder: Folder,
-    test: LabelSet,
-    device: torch.device,
-    out: Path,
-    above: Above,
-    show: Show,
-) -> Labels:
-    """Train a detector on every rater's boxes and return their fused predictions."""
-    raters = folder.crowd("train").raters or ()
-    places = {f"rater:{rater}": out / f"rater-{rater}" for rater in raters}
-    begun = [place / CHECKPOINT for place in places.values() if (place / CHECKPOINT).is_file()]
-    if order.resume and begun:
-        # Those that are still to come are trained like those that are there.
-        recipe = recipe_of(load_checkpoint(begun[0]).about["recipe"])
-    found = []
-    for method, place in places.items():
-        mine = replace(recipe, method=method)
-        resume = order.resume and (place / CHECKPOINT).is_file()
-        one = replace(order, resume=resume, given={**order.given, "method": mine.method})
-        found.append(_member(one, mine, folder, test, device, place, above, show))
-    return above.fuse(_as_crowd(test, found, raters))
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What all trainings of a run share."""
+
+    order: Order
+    above: Above
+    show: Show
+    folder: Folder
+    test: LabelSet
+    device: torch.device
+
+    def ensemble(self, recipe: Recipe, out: Path) -> Labels:
+        """Train a detector on every rater's boxes and return their fused predictions."""
+        raters = self.folder.crowd("train").raters or ()
+        places = {f"rater:{rater}": out / f"rater-{rater}" for rater in raters}
+        begun = [place for place in places.values() if (place / CHECKPOINT).is_file()]
+        if self.order.resume and begun:
+            # Those that are still to come are trained like those that are there.
+            recipe = recipe_of(load_checkpoint(begun[0] / CHECKPOINT).about["recipe"])
+        found = []
+        for method, place in places.items():
+            given = {**self.order.given, "method": method}
+            order = replace(self.order, given=given, resume=self.order.resume and place in begun)
+            one = replace(self, order=order)
+            found.append(one.member(replace(recipe, method=method), place))
+        return self.above.fuse(_as_crowd(self.test, found, raters))
+
+    def member(self, recipe: Recipe, out: Path) -> Labels:
+        """Train one detector in a folder and return what it finds in the test split."""
+        begun = _begun(self.order, out, self.folder)
+        recipe = recipe if begun is None else recipe_of(begun.about["recipe"])
+        title = f"{recipe.method}, {recipe.size} on {self.device.type}"
+        known = self._lessons(recipe)
+        make_folder(out)
+        with self.show.stage("Reading the images", len(known.table.images)) as advance:
+            images = read_images(self.folder.images("train"), known.table.images, advance)
+        with self.show.training(title, recipe.epochs) as watch:
+            task = Task(
+                recipe=recipe,
+                images=images,
+                lessons=known,
+                device=self.device,
+                folder=out,
+                data=self.folder.manifest["fingerprint"],
+                validation=self._validation(recipe),
+                watch=watch,
+                compile=self.order.compile,
+            )
+            checkpoint = train(task, begun)
+        del images, task
+        if rank() != 0:
+            return Labels.empty(len(self.test.images))
+        draw_curves(out / "curves.png", checkpoint.about["history"], title)
+        detector = on_device(checkpoint.detector(), self.device)
+        with self.show.stage("Predicting the test split", len(self.test.images)) as advance:
+            files = self.folder.images("test")
+            return predict_files(detector, files, self.test.images, progress=advance)
+
+    def _lessons(self, recipe: Recipe) -> Lessons:
+        fused = fused_by(recipe.method)
+        if fused is not None and rank() == 0:
+            self.above.aggregate(self.folder, fused)
+        if distributed.is_initialized():
+            distributed.barrier()
+        found = lessons(self.folder, "train", recipe.method, recipe.weighting)
+        if len(found.table.labels) == 0:
+            raise InputError(
+                f"{self.folder.path}: its train split has no box for --method {recipe.method} to "
+                "learn from; choose another method or data set"
+            )
+        return found
+
+    def _validation(self, recipe: Recipe) -> Validation | None:
+        """Return the val split as the method sees it: its truth is for ``oracle``."""
+        if "val" not in self.folder.splits or rank() != 0:
+            return None
+        table = lessons(self.folder, "val", recipe.method, recipe.weighting).table
+        return Validation(
+            images=read_images(self.folder.images("val"), table.images),
+            table=table.images,
+            score=lambda boxes: self.above.score(table, boxes),
+        )
 
 
 def _as_crowd(test: LabelSet, found: list[Labels], raters: tuple[int | str, ...]) -> LabelSet:
@@ -154,55 +210,6 @@ def _as_crowd(test: LabelSet, found: list[Labels], raters: tuple[int | str, ...]
         assigned=everybody,
     )
     return replace(test, labels=labels, raters=raters)
-
-
-def _member(
-    order: Order,
-    recipe: Recipe,
-    folder: Folder,
-    test: LabelSet,
-    device: torch.device,
-    out: Path,
-    above: Above,
-    show: Show,
-) -> Labels:
-    """Train one detector in a folder and return what it finds in the test split."""
-    begun = _begun(order, out, folder)
-    recipe = recipe if begun is None else recipe_of(begun.about["recipe"])
-    fused = fused_by(recipe.method)
-    if fused is not None and rank() == 0:
-        above.aggregate(folder, fused)
-    _wait()
-    known = lessons(folder, "train", recipe.method, recipe.weighting)
-    if len(known.table.labels) == 0:
-        raise InputError(
-            f"{folder.path}: its train split has no box for --method {recipe.method} to learn "
-            "from; choose another method or data set"
-        )
-    make_folder(out)
-    with show.stage("Reading the images", len(known.table.images)) as advance:
-        images = read_images(folder.images("train"), known.table.images, advance)
-    title = f"{recipe.method}, {recipe.size} on {device.type}"
-    with show.training(title, recipe.epochs) as watch:
-        task = Task(
-            recipe=recipe,
-            images=images,
-            lessons=known,
-            device=device,
-            folder=out,
-            data=folder.manifest["fingerprint"],
-            validation=_validation(folder, recipe, above),
-            watch=watch,
-            compile=order.compile,
-        )
-        checkpoint = train(task, begun)
-    del images, task
-    if rank() != 0:
-        return Labels.empty(len(test.images))
-    draw_curves(out / "curves.png", checkpoint.about["history"], title)
-    detector = checkpoint.detector().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with show.stage("Predicting the test split", len(test.images)) as advance:
-        return predict_files(detector, folder.images("test"), test.images, progress=advance)
 
 
 def _begun(order: Order, out: Path, folder: Folder) -> Checkpoint | None:
@@ -236,18 +243,6 @@ def _begun(order: Order, out: Path, folder: Folder) -> Checkpoint | None:
     return begun
 
 
-def _validation(folder: Folder, recipe: Recipe, above: Above) -> Validation | None:
-    """Return the val split with labels as the method sees them: the truth is for ``oracle``."""
-    if "val" not in folder.splits or rank() != 0:
-        return None
-    table = lessons(folder, "val", recipe.method, recipe.weighting).table
-    return Validation(
-        images=read_images(folder.images("val"), table.images),
-        table=table.images,
-        score=lambda boxes: above.score(table, boxes),
-    )
-
-
 @contextlib.contextmanager
 def _together(device: str) -> Iterator[torch.device]:
     """Join the processes that torchrun started, if it did, and yield this one's device."""
@@ -264,11 +259,6 @@ def _together(device: str) -> Iterator[torch.device]:
         yield mine
     finally:
         distributed.destroy_process_group()
-
-
-def _wait() -> None:
-    if distributed.is_initialized():
-        distributed.barrier()
 
 
 def predict_folder(
@@ -288,7 +278,7 @@ def predict_folder(
     """
     found = load_checkpoint(checkpoint)
     where = pick_device(device)
-    detector = found.detector().to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    detector = on_device(found.detector(), where)
     if images is None:
         folder = Folder.open(data)
         table, images = folder.truth(split).images, folder.images(split)

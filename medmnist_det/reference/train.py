@@ -22,6 +22,7 @@ from medmnist_det.folder import write_json
 from medmnist_det.labels import Images, Labels
 from medmnist_det.reference.batches import Augmentation, Batches, Pool
 from medmnist_det.reference.checkpoint import CHECKPOINT, Checkpoint, save_checkpoint
+from medmnist_det.reference.device import on_device
 from medmnist_det.reference.lessons import Lessons, Weighting
 from medmnist_det.reference.loss import Losses, LossOptions, Targets, detection_loss
 from medmnist_det.reference.model import ANCHORS, SIZES, Detector, Size
@@ -146,7 +147,7 @@ class Learner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             model = Detector(SIZES[recipe.size], anchors, classes)
-        self.model = model.to(task.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = on_device(model, task.device)
         self.average = copy.deepcopy(self.model).eval()
         # Norms and biases are not pulled towards zero.
         groups = [
