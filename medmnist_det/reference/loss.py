@@ -63,8 +63,9 @@ def detection_loss(
     in the two nearest neighbours. EARL's confidence multiplies the classification term (cross
     entropy) and the box term (generalised IoU: complete IoU gave NaN gradients) of every such
     match; objectness, whose target is the IoU reached, is unweighted. Sums are divided by the
-    number of matches. Shapes do not depend on the labels, so that nothing waits for the device. A
-    batch without a box has only an objectness term.
+    number of matches. Boxes that are not taught somewhere have weight 0 there instead of being
+    picked out, so that nothing waits for the device. A batch without a box has only an objectness
+    term.
     """
     zero = outputs[0].new_zeros(())
     box, classes, objectness, count = zero, zero, zero, zero
@@ -87,10 +88,8 @@ def detection_loss(
             raw[..., 4].flatten(), goal, reduction="none"
         )
         if options.weigh_objectness:
-            share = torch.ones_like(goal).scatter_reduce(
-                0, found.row, torch.where(known, weight, 0.0), "amax"
-            )
-            every = every * torch.where(goal > 0, share, 1.0)
+            share = torch.zeros_like(goal).scatter_reduce(0, found.row, weight, "amax")
+            every = every * torch.where(share > 0, share, 1.0)
         objectness = objectness + every.sum()
         count = count + known.sum()
     count = count.clamp(min=1)

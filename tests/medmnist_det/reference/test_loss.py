@@ -115,6 +115,8 @@ def test_weights_count_in_objectness_where_that_is_asked_for():
     torch.testing.assert_close(detection_loss(raws, even, net, asked), plain)
     tripled = even._replace(weight=even.weight * 3)
     assert detection_loss(raws, tripled, net, asked).objectness > plain.objectness
+    halved = even._replace(weight=even.weight / 2)
+    assert detection_loss(raws, halved, net, asked).objectness < plain.objectness
 
 
 def test_padding_changes_nothing():
