@@ -36,7 +36,8 @@ class LossOptions:
     classes: float = 1.0
     #: Share of every class target that is spread over all classes: labels are wrong now and then.
     smoothing: float = 0.1
-    #: A box is taught to anchors whose sides differ from its own by less than this factor.
+    #: A box is taught to anchors whose sides differ from its own by less than this factor, and to
+    #: the nearest one however far that is.
     match: float = 2.5
     #: Whether the weights of the boxes count in the objectness term, too (the paper: no).
     weigh_objectness: bool = False
@@ -59,18 +60,19 @@ def detection_loss(
 ) -> Losses:
     """Return the loss of a batch (Le et al. 2023, eq. 2; terms as in YOLOv5).
 
-    A box is taught, at every scale, to the anchors of about its shape in the cell of its centre and
-    in the two nearest neighbours. EARL's confidence multiplies the classification term (cross
-    entropy) and the box term (generalised IoU: complete IoU gave NaN gradients) of every such
-    match; objectness, whose target is the IoU reached, is unweighted. Sums are divided by the
-    number of matches. Boxes that are not taught somewhere have weight 0 there instead of being
-    picked out, so that nothing waits for the device. A batch without a box has only an objectness
-    term.
+    At every scale a box is taught to the anchors of about its shape in the cell of its centre and
+    in the two nearest neighbours, and to the nearest anchor of all. EARL's confidence multiplies
+    the classification term (cross entropy) and the box term (generalised IoU: complete IoU gave NaN
+    gradients) of every such match; objectness, whose target is the IoU reached, is unweighted. Sums
+    are divided by the number of matches. Boxes that are not taught somewhere have weight 0 there
+    instead of being picked out, so that nothing waits for the device. A batch without a box has
+    only an objectness term.
     """
     zero = outputs[0].new_zeros(())
     box, classes, objectness, count = zero, zero, zero, zero
-    for raw, anchors, stride in zip(outputs, model.anchors, model.size.strides, strict=True):
-        found = _match(targets, anchors, stride, raw.shape[2:4], options.match)
+    fits = _fitting(targets, model.anchors, options.match)
+    for k, (raw, stride) in enumerate(zip(outputs, model.size.strides, strict=True)):
+        found = _match(targets, fits[:, :, k], model.anchors[k], stride, raw.shape[2:4])
         chosen = raw.flatten(0, 3)[found.row]
         reached = box_of(chosen[:, :4], found.cell, found.anchor, stride)
         overlap = generalized_box_iou_loss(reached, found.box)
@@ -112,16 +114,27 @@ class _Matches(NamedTuple):
     weight: Float[Tensor, " n"]
 
 
+def _fitting(
+    targets: Targets, anchors: Float[Tensor, "scales 3 2"], most: float
+) -> Bool[Tensor, "b m scales 3"]:
+    """Return which anchors are of about a box's shape. No box is without one."""
+    side = (targets.box[..., 2:] - targets.box[..., :2]).clamp(min=1e-3)
+    ratio = side[:, :, None, None] / anchors
+    apart = torch.maximum(ratio, 1 / ratio).amax(dim=-1)
+    return (apart < most) | (apart == apart.amin(dim=(2, 3), keepdim=True))
+
+
 def _match(
-    targets: Targets, anchors: Float[Tensor, "3 2"], stride: int, grid: torch.Size, most: float
+    targets: Targets,
+    fits: Bool[Tensor, "b m 3"],
+    anchors: Float[Tensor, "3 2"],
+    stride: int,
+    grid: torch.Size,
 ) -> _Matches:
     height, width = grid
     batch, boxes = targets.weight.shape
     number = len(anchors)
     shape = (batch, boxes, number, 3)
-    side = (targets.box[..., 2:] - targets.box[..., :2]).clamp(min=1e-3)
-    ratio = side[:, :, None] / anchors
-    fits = torch.maximum(ratio, 1 / ratio).amax(dim=-1) < most  # (b, m, a)
     cell, inside = _three_cells(targets.box, stride, height, width)  # (b, m, 3, 2)
     taught = fits[..., None] & inside[:, :, None] & (targets.weight > 0)[:, :, None, None]
     image = torch.arange(batch, device=anchors.device)[:, None, None, None]
