@@ -1,4 +1,4 @@
-"""From images to boxes: decoding, suppression of repetitions, COCO results."""
+"""From images to boxes: decoding, voting of the cells that see one object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torchvision.ops import batched_nms
+from torchvision.ops import box_iou, nms
 
 from medmnist_det.errors import InputError
 from medmnist_det.files import naming
@@ -31,7 +31,7 @@ class PredictOptions:
 
     #: Least score. Far below any working point: average precision wants the whole curve.
     score: float = 0.001
-    #: Of two boxes of one class that overlap by more, the one with the lower score goes.
+    #: Boxes that overlap by more are about one object.
     overlap: float = 0.6
     #: Most boxes of an image, as COCO counts them.
     most: int = 100
@@ -106,8 +106,9 @@ def predict(
 ) -> Labels:
     """Return the boxes that a detector finds, in pixels, cut to the images of ``table``.
 
-    Every box may be reported under several classes, each with its own score: objectness times the
-    probability of the class. Runs where the model is. No image, or none with an object, gives an
+    Several cells see an object: their boxes and classes are averaged (:func:`voted`). Every object
+    may be reported under several classes, each with its own score: objectness times the probability
+    of the class. Runs where the model is. No image, or none with an object, gives an
     empty table.
     """
     options = options or PredictOptions()
@@ -168,8 +169,8 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "mps")
 
 
-# Boxes of an image that suppression looks at: an untrained network is unsure of everything.
-_CANDIDATES = 2000
+# Boxes of an image that are looked at: an untrained network is unsure of everything.
+_CANDIDATES = 1000
 
 
 def _boxes(
@@ -180,14 +181,33 @@ def _boxes(
         outputs = model(images)
     boxes, objectness, classes = decode(outputs, model)
     boxes = torch.minimum(boxes.clamp_(min=0), limit[:, None])
-    scores = (objectness[..., None] * classes).flatten(1)  # (b, n * l)
-    number = classes.shape[2]
-    best = scores.topk(min(_CANDIDATES, scores.shape[1]), dim=1)
-    for box, score, place in zip(boxes, *best, strict=True):
-        kept = score > options.score
-        score, place = score[kept], place[kept]
-        box, label = box[place // number], place % number
-        solid = (box[:, 2:] > box[:, :2]).all(dim=1)
-        box, score, label = box[solid], score[solid], label[solid]
-        kept = batched_nms(box, score, label, options.overlap)[: options.most]
-        yield box[kept], score[kept], label[kept]
+    best = objectness.topk(min(_CANDIDATES, objectness.shape[1]), dim=1)
+    for box, sure, place, every in zip(boxes, *best, classes, strict=True):
+        box, probability = box[place], every[place]
+        kept = (sure > options.score) & (box[:, 2:] > box[:, :2]).all(dim=1)
+        box, sure, probability = voted(box[kept], sure[kept], probability[kept], options.overlap)
+        scores = (sure[:, None] * probability).flatten()
+        score, rank = scores.topk(min(options.most, len(scores)))
+        score, rank = score[score > options.score], rank[score > options.score]
+        number = classes.shape[2]
+        yield box[rank // number], score, rank % number
+
+
+def voted(
+    box: Float[Tensor, "n 4"],
+    objectness: Float[Tensor, " n"],
+    classes: Float[Tensor, "n l"],
+    overlap: float,
+) -> tuple[Float[Tensor, "m 4"], Float[Tensor, " m"], Float[Tensor, "m l"]]:
+    """Return one box for each object, the surest first, with its objectness and classes.
+
+    Suppression finds the objects, whatever their class: of boxes that overlap by more than
+    ``overlap`` the surest stays. Then every box votes on the objects that it overlaps so, with its
+    objectness times that IoU as weight: boxes and probabilities of the classes are the means (box
+    voting, Gidaris and Komodakis 2015, here with the classes, too). No box gives none.
+    """
+    chosen = nms(box, objectness, overlap)
+    iou = box_iou(box[chosen], box)
+    weight = torch.where(iou > overlap, iou * objectness, 0.0)
+    weight = weight / weight.sum(dim=1, keepdim=True)
+    return weight @ box, objectness[chosen], weight @ classes

@@ -11,6 +11,7 @@ from medmnist_det.reference.predict import (
     predict,
     predict_files,
     read_images,
+    voted,
 )
 
 
@@ -59,16 +60,30 @@ def test_the_batch_does_not_matter(detector, folder):
     assert one.score.max() == pytest.approx(three.score.max(), abs=1e-3)
 
 
-def test_a_box_that_is_suppressed_overlaps_a_better_one_of_its_class(detector, folder):
-    table = image_table(folder)
-    few = predict_files(detector, folder, table)
-    from torchvision.ops import box_iou
+def test_the_boxes_about_one_object_vote_on_its_place_and_class():
+    box = torch.tensor([[0.0, 0, 10, 10], [50, 50, 60, 60], [0, 0, 10, 8], [30, 0, 40, 10]])
+    objectness = torch.tensor([0.9, 0.5, 0.45, 0.7])
+    classes = torch.tensor([[0.6, 0.4], [1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    found, sure, probability = voted(box, objectness, classes, 0.6)
+    # Weights .9 * 1 and .45 * .8 (the IoU): shares of 5/7 and 2/7.
+    first = [0.0, 0, 10, 10 * 5 / 7 + 8 * 2 / 7]
+    torch.testing.assert_close(found, torch.tensor([first, box[3].tolist(), box[1].tolist()]))
+    torch.testing.assert_close(sure, torch.tensor([0.9, 0.7, 0.5]))
+    expected = [[0.6 * 5 / 7, 0.4 * 5 / 7 + 2 / 7], [0.5, 0.5], [1.0, 0.0]]
+    torch.testing.assert_close(probability, torch.tensor(expected))
 
-    for image in range(3):
-        for label in range(4):
-            rows = (few.image == image) & (few.label == label)
-            box = torch.from_numpy(few.box[rows])
-            assert (box_iou(box, box).fill_diagonal_(0) <= 0.6).all()
+
+def test_boxes_that_overlap_less_are_two_objects_and_do_not_vote_on_each_other():
+    box = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 8]])
+    sure, classes = torch.tensor([0.4, 0.9]), torch.eye(2)
+    found, _, probability = voted(box, sure, classes, 0.85)
+    torch.testing.assert_close(found, box.flip(0))
+    torch.testing.assert_close(probability, classes.flip(0))
+
+
+def test_no_box_is_no_object():
+    found = voted(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, 3), 0.6)
+    assert [tuple(column.shape) for column in found] == [(0, 4), (0,), (0, 3)]
 
 
 def test_names_that_are_no_numbers_are_ids_themselves(folder):
