@@ -5,9 +5,8 @@ Commands import what they need inside their bodies, so that ``--help`` answers a
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -45,28 +44,8 @@ app = typer.Typer(
 )
 
 
-class _Format(StrEnum):
-    yolo = "yolo"
-    voc = "voc"
-    csv = "csv"
-
-
-class _Source(StrEnum):
-    auto = "auto"
-    mnist = "mnist"
-    optdigits = "optdigits"
-
-
-class _Engine(StrEnum):
-    hotcoco = "hotcoco"
-    pycocotools = "pycocotools"
-
-
-class _Split(StrEnum):
-    train = "train"
-    val = "val"
-    test = "test"
-
+_Format = Literal["yolo", "voc", "csv"]
+_Split = Literal["train", "val", "test"]
 
 _EACH = "One value, or one for each annotator with commas between them."
 _Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
@@ -122,8 +101,9 @@ def generate(
         int | None, typer.Option(help="Processes; all cores by default. Changes only the time.")
     ] = None,
     digits: Annotated[
-        _Source, typer.Option(help="auto: MNIST where it can be had, else optdigits.")
-    ] = _Source.auto,
+        Literal["auto", "mnist", "optdigits"],
+        typer.Option(help="auto: MNIST where it can be had, else optdigits."),
+    ] = "auto",
     digits_root: Annotated[
         Path | None, typer.Option(help="Folder with MNIST's idx files; no network is touched.")
     ] = None,
@@ -164,7 +144,7 @@ def generate(
         annotators=draw_annotators(crowd, len(names), seed), seed=seed, class_names=names
     )
     with err.status("Fetching digits ..."):
-        pool = load_digits(digits.value, digits_root)
+        pool = load_digits(digits, digits_root)
     err.print(f"digits: {pool.origin}", highlight=False, soft_wrap=True)
     total = sum(plan.images.values())
     workers = default_workers(total) if workers is None else workers
@@ -234,7 +214,7 @@ def verify(data: _Data = Path("med-mnist")) -> None:
 @app.command()
 def show(
     data: _Data = Path("med-mnist"),
-    split: _SplitOption = _Split.train,
+    split: _SplitOption = "train",
     scenes: Annotated[int, typer.Option(min=1, max=20, help="Number of scenes.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
 ) -> None:
@@ -246,7 +226,7 @@ def show(
     folder = Folder.open(data)
     make_folder(out)
     with err.status("Drawing ..."):
-        draw_scenes(out / "scenes.png", folder, split.value, scenes)
+        draw_scenes(out / "scenes.png", folder, split, scenes)
         draw_matrices(out / "matrices.png", data / "annotators.json")
     stdout().print(f"{out / 'scenes.png'}\n{out / 'matrices.png'}")
 
@@ -254,7 +234,7 @@ def show(
 @app.command()
 def export(
     out: Annotated[Path, typer.Argument(help="A new folder.")],
-    to: Annotated[_Format, typer.Option("--format", help="yolo, voc or csv.")] = _Format.yolo,
+    to: Annotated[_Format, typer.Option("--format", help="yolo, voc or csv.")] = "yolo",
     data: _Data = Path("med-mnist"),
     labels: Annotated[
         str, typer.Option(help="truth, crowd, rater:K or fused:METHOD, of every split that has it.")
@@ -271,7 +251,7 @@ def export(
 
     folder = Folder.open(data)
     with err.status("Writing ..."):
-        counts = export_folder(folder, out, to.value, labels)
+        counts = export_folder(folder, out, to, labels)
     for split, count in counts.items():
         stdout().print(f"{out}: {split}, {count:,} boxes")
 
@@ -280,8 +260,8 @@ def export(
 def import_(
     source: Annotated[Path, typer.Argument(help="A CSV file, or a folder as 'export' makes them.")],
     out: Annotated[Path, typer.Argument(help="The COCO file to write.")],
-    of: Annotated[_Format, typer.Option("--format", help="yolo, voc or csv.")] = _Format.yolo,
-    split: _SplitOption = _Split.train,
+    of: Annotated[_Format, typer.Option("--format", help="yolo, voc or csv.")] = "yolo",
+    split: _SplitOption = "train",
     like: Annotated[
         Path | None,
         typer.Option(help="A COCO file whose images, classes and ids the labels belong to."),
@@ -294,7 +274,7 @@ def import_(
     from medmnist_det.coco import read_coco, write_coco
     from medmnist_det.formats.export import read_labels
 
-    table = read_labels(source, of.value, split.value, None if like is None else read_coco(like))
+    table = read_labels(source, of, split, None if like is None else read_coco(like))
     write_coco(out, table)
     raters = f", {len(table.raters)} raters" if table.raters else ""
     stdout().print(
@@ -333,8 +313,9 @@ def evaluate(
         ),
     ] = None,
     engine: Annotated[
-        _Engine, typer.Option(help="hotcoco is fast; pycocotools is the definition. Same numbers.")
-    ] = _Engine.hotcoco,
+        Literal["hotcoco", "pycocotools"],
+        typer.Option(help="hotcoco is fast; pycocotools is the definition. Same numbers."),
+    ] = "hotcoco",
     bootstrap: Annotated[
         int | None,
         typer.Option(
@@ -383,7 +364,7 @@ def evaluate(
         raise InputError("--report and --plots describe one file: give one, or leave them out")
     options = Options(
         metrics=tuple(parse_metric(text) for text in iou) if iou else HEADLINE,
-        engine=engine.value,  # type: ignore[arg-type]
+        engine=engine,
         bootstrap=bootstrap,
         seed=seed,
         errors=True if report or plots else errors,
@@ -621,24 +602,9 @@ def agreement(
                     _say(f"drawn: {picture}")
 
 
-class _Device(StrEnum):
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
-class _Model(StrEnum):
-    n = "n"
-    s = "s"
-
-
-class _Confidence(StrEnum):
-    raters = "count"
-    share = "share"
-
-
-_DeviceOption = Annotated[_Device, typer.Option(help="auto takes the fastest there is.")]
+_Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="auto takes the fastest there is.")
+]
 
 
 @app.command()
@@ -653,7 +619,7 @@ def train_reference(
     ] = None,
     data: _Data = Path("med-mnist"),
     model: Annotated[
-        _Model | None,
+        Literal["n", "s"] | None,
         typer.Option(help="n: small; s: as large as YOLOv5-S.", show_default="s on CUDA, else n"),
     ] = None,
     epochs: Annotated[
@@ -666,7 +632,7 @@ def train_reference(
         float | None, typer.Option(help="Peak of the learning rate.", show_default="0.003")
     ] = None,
     confidence: Annotated[
-        _Confidence | None,
+        Literal["count", "share"] | None,
         typer.Option(
             help="EARL's weight of a box: raters who drew it, or their share of those who looked.",
             show_default="count",
@@ -682,7 +648,7 @@ def train_reference(
             "--weigh-objectness", help="Weights count in objectness, too.", show_default="no"
         ),
     ] = None,
-    device: _DeviceOption = _Device.auto,
+    device: _Device = "auto",
     compile: Annotated[  # noqa: A002
         bool, typer.Option("--compile", help="Compile the network first (needs a C++ compiler).")
     ] = False,
@@ -724,17 +690,17 @@ def train_reference(
     order = Order(
         data=data,
         out=out,
-        device=device.value,
+        device=device,
         resume=resume,
         compile=compile,
         given={
             "method": method,
-            "size": model and model.value,
+            "size": model,
             "epochs": epochs,
             "batch": batch,
             "rate": lr,
             "seed": seed,
-            "weighting.confidence": confidence and confidence.value,
+            "weighting.confidence": confidence,
             "weighting.normalise": normalise_weights,
             "loss.weigh_objectness": weigh_objectness,
         },
@@ -761,10 +727,10 @@ def predict(
         typer.Option(help="Any folder of images instead of the data set's.", show_default=False),
     ] = None,
     data: _Data = Path("med-mnist"),
-    split: _SplitOption = _Split.test,
+    split: _SplitOption = "test",
     out: Annotated[Path, typer.Option(help="The COCO results list to write.")] = Path("preds.json"),
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
-    device: _DeviceOption = _Device.auto,
+    device: _Device = "auto",
 ) -> None:
     """Write what a trained detector finds as COCO results.
 
@@ -775,9 +741,7 @@ def predict(
     """
     from medmnist_det.reference.run import predict_folder
 
-    labels = predict_folder(
-        checkpoint, out, data, split.value, images, batch, device.value, progress
-    )
+    labels = predict_folder(checkpoint, out, data, split, images, batch, device, progress)
     _say(f"{out}: {len(labels):,} boxes on {labels.images:,} images")
 
 

@@ -8,8 +8,8 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
@@ -91,22 +91,41 @@ def file_name(index: int) -> str:
 def _share_out(
     pool: ProcessPoolExecutor, helpers: int, job: Job, tasks: list[_Task]
 ) -> Iterator[_Block]:
-    """Yield all blocks in order. This process composes too, while every helper has work waiting."""
-    begun: deque[Future[_Block]] = deque()
-    busy: list[Future[_Block]] = []
-    for task in tasks:
-        busy = [future for future in busy if not future.done()]
-        if len(busy) < 2 * helpers:
-            future = pool.submit(_help, task)
-            busy.append(future)
-        else:
-            future = Future()
-            future.set_result(_write_block(job, task))
-        begun.append(future)
-        while begun and begun[0].done():
-            yield begun.popleft().result()
-    while begun:
-        yield begun.popleft().result()
+    """Yield all blocks in order. This process composes, too, until nothing is left to begin.
+
+    Every helper has a thread here that hands it one block after the other. So it is the threads
+    that wait while processes start and get their digits (a third of a second each), and helpers
+    go on while this process does something else between two blocks.
+    """
+    blocks: list[Future[_Block]] = [Future() for _ in tasks]
+    left = deque(zip(tasks, blocks, strict=True))
+
+    def begin(compose: Callable[[_Task], _Block]) -> bool:
+        try:
+            task, block = left.popleft()
+        except IndexError:
+            return False
+        try:
+            block.set_result(compose(task))
+        except BaseException as error:
+            left.clear()
+            block.set_exception(error)
+        return True
+
+    def feed() -> None:
+        while begin(lambda task: pool.submit(_help, task).result()):
+            pass
+
+    with ThreadPoolExecutor(helpers) as threads:
+        try:
+            for _ in range(helpers):
+                threads.submit(feed)
+            for block in blocks:
+                while not block.done() and begin(lambda task: _write_block(job, task)):
+                    pass
+                yield block.result()
+        finally:
+            left.clear()
 
 
 _helpers_job: list[Job] = []
