@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from medmnist_det.digits import SPLITS, Digits, Split
 from medmnist_det.errors import InputError
@@ -55,9 +56,22 @@ def write_images(job: Job, images: Mapping[Split, int], workers: int) -> Iterato
         for block in range(block_count(images[split]))
     ]
     helpers = min(workers, len(tasks)) - 1
-    if helpers < 1:
-        yield from (_write_block(job, task) for task in tasks)
-        return
+    with _one_thread_for_products():
+        if helpers < 1:
+            yield from (_write_block(job, task) for task in tasks)
+        else:
+            yield from _with_helpers(helpers, job, tasks)
+
+
+def _one_thread_for_products() -> threadpool_limits:
+    """Keep BLAS from threads that spin for the next tiny matrix: they take other processes' cores.
+
+    Holds from the call on, until the end of the block if it is used as a context.
+    """
+    return threadpool_limits(limits=1, user_api="blas")
+
+
+def _with_helpers(helpers: int, job: Job, tasks: list[_Task]) -> Iterator[_Block]:
     # Not forked: a fork copies locks that threads (a progress bar's, BLAS's) may hold.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(helpers, context, _start_helper, (job,)) as pool:
@@ -134,6 +148,7 @@ _helpers_job: list[Job] = []
 def _start_helper(job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process ends them
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _one_thread_for_products()
     _helpers_job.append(job)  # the digits are sent once a process, not once a block
 
 

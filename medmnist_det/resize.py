@@ -15,7 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, UInt8
 
-# Interpolation weights are whole 256ths: 255 * 256 * 256 is the largest sum, below float32's 2**24.
+# Interpolation weights are whole 256ths. Grey levels times two of them are whole 65536ths of up to
+# 255: 24 bits, which float32 has.
 _UNIT = 256
 
 
@@ -25,14 +26,18 @@ def resize(images: UInt8[np.ndarray, "n h w"], side: int) -> UInt8[np.ndarray, "
     Equals OpenCV's INTER_LINEAR up to the rounding of weights to 1/256 and of the result to whole
     grey levels (half up). No smoothing when shrinking. An empty input gives an empty output.
     """
-    rows, columns = _weights(images.shape[1], side), _weights(images.shape[2], side)
-    exact = rows @ images.astype(np.float32) @ columns.T  # grey levels in 1/65536, whole numbers
-    return ((exact + _UNIT**2 / 2) / _UNIT**2).astype(np.uint8)
+    count, height, width = images.shape
+    rows, columns = _weights(height, side), _weights(width, side)
+    # One product for all images, then one for each.
+    wide = images.reshape(-1, width).astype(np.float32) @ columns.T
+    exact = rows @ wide.reshape(count, height, side)
+    exact += 0.5
+    return exact.astype(np.uint8)
 
 
 @cache
 def _weights(source: int, target: int) -> Float[np.ndarray, "target source"]:
-    """Return what every source pixel adds to every target pixel, in 256ths; rows sum to 256."""
+    """Return the share of every source pixel in every target pixel; rows sum to 1."""
     # Centre of target pixel i in source pixels, as the fraction position / (2 * target).
     position = (2 * np.arange(target) + 1) * source - target
     low = position // (2 * target)
@@ -42,6 +47,7 @@ def _weights(source: int, target: int) -> Float[np.ndarray, "target source"]:
     row = np.arange(target)
     np.add.at(weights, (row, np.clip(low, 0, source - 1)), _UNIT - upper)
     np.add.at(weights, (row, np.clip(low + 1, 0, source - 1)), upper)
+    weights /= _UNIT
     weights.setflags(write=False)
     return weights
 

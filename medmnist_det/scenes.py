@@ -82,6 +82,20 @@ class Scenes:
     def _corners(self) -> list[list[int]]:
         return self.labels.box.astype(np.int64).tolist()
 
+    @cached_property
+    def _on_black(self) -> list[bool]:
+        """Say of every digit whether it shares no pixel with the earlier ones of its scene."""
+        image, box = self.labels.image, self.labels.box
+        free = np.ones(len(box), dtype=bool)
+        for back in range(1, len(box)):
+            together = image[back:] == image[:-back]
+            if not together.any():
+                break
+            low = np.maximum(box[back:, :2], box[:-back, :2])
+            high = np.minimum(box[back:, 2:], box[:-back, 2:])
+            free[back:] &= ~(together & (low < high).all(axis=1))
+        return free.tolist()
+
     def pixels(self, row: int) -> UInt8[np.ndarray, "canvas canvas"]:
         """Return the image of one scene; overlapping digits add up and are clipped at 255."""
         image = np.zeros((self.canvas, self.canvas), dtype=np.uint8)
@@ -94,8 +108,11 @@ class Scenes:
         for k in range(starts[row], starts[row + 1]):
             x_min, y_min, x_max, y_max = self._corners[k]
             under, stroke = image[y_min:y_max, x_min:x_max], self.strokes[k]
-            np.minimum(under, ~stroke, out=under)  # ~stroke is 255 - stroke
-            under += stroke
+            if self._on_black[k]:
+                under[:] = stroke
+            else:
+                np.minimum(under, ~stroke, out=under)  # ~stroke is 255 - stroke
+                under += stroke
 
 
 def compose_block(

@@ -217,10 +217,10 @@ def _begun(order: Order, out: Path, folder: Folder) -> Checkpoint | None:
     file = out / CHECKPOINT
     if not order.resume:
         if file.is_file():
-            about = load_checkpoint(file).about
+            done = load_checkpoint(file)
             raise InputError(
-                f"{out}: holds a training already ({len(about['history'])} of "
-                f"{about['recipe']['epochs']} epochs done); add --resume to go on with it, or "
+                f"{out}: holds a training already ({done.epoch} of "
+                f"{done.about['recipe']['epochs']} epochs done); add --resume to go on with it, or "
                 "choose another --out"
             )
         return None
