@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import multiprocessing
 import os
@@ -11,14 +12,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from medmnist_det.digits import SPLITS, Digits, Split
+from medmnist_det.digits import SIDE, SPLITS, Digits, Split
 from medmnist_det.errors import InputError
 from medmnist_det.files import naming
 from medmnist_det.folder import image_digest
@@ -74,7 +76,13 @@ def _one_thread_for_products() -> threadpool_limits:
 def _with_helpers(helpers: int, job: Job, tasks: list[_Task]) -> Iterator[_Block]:
     # Not forked: a fork copies locks that threads (a progress bar's, BLAS's) may hold.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(helpers, context, _start_helper, (job,)) as pool:
+    # 50 MB of digits lie in memory that all processes share; everything else is sent.
+    images = job.digits.images
+    shared: Any = context.RawArray(ctypes.c_uint8, sum(part.size for part in images.values()))
+    np.concatenate([part.ravel() for part in images.values()], out=np.frombuffer(shared, np.uint8))
+    bare = replace(job, digits=replace(job.digits, images={}))
+    counts: dict[Split, int] = {split: len(part) for split, part in images.items()}
+    with ProcessPoolExecutor(helpers, context, _start_helper, (bare, counts, shared)) as pool:
         try:
             yield from _share_out(pool, helpers, job, tasks)
         except BrokenProcessPool as error:
@@ -92,7 +100,7 @@ def block_count(images: int) -> int:
 
 
 def default_workers(images: int) -> int:
-    """Return as many processes as pay: one takes a third of a second to start."""
+    """Return as many processes as pay: one takes a quarter of a second to start."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return 1 if images < 4 * BLOCK else min(cores or 1, 8)
 
@@ -108,8 +116,8 @@ def _share_out(
     """Yield all blocks in order. This process composes, too, until nothing is left to begin.
 
     Every helper has a thread here that hands it one block after the other. So it is the threads
-    that wait while processes start and get their digits (a third of a second each), and helpers
-    go on while this process does something else between two blocks.
+    that wait while processes start (a quarter of a second each), and helpers go on while this
+    process does something else between two blocks.
     """
     blocks: list[Future[_Block]] = [Future() for _ in tasks]
     left = deque(zip(tasks, blocks, strict=True))
@@ -145,11 +153,14 @@ def _share_out(
 _helpers_job: list[Job] = []
 
 
-def _start_helper(job: Job) -> None:
+def _start_helper(bare: Job, counts: dict[Split, int], shared: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process ends them
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _one_thread_for_products()
-    _helpers_job.append(job)  # the digits are sent once a process, not once a block
+    every = np.frombuffer(shared, dtype=np.uint8).reshape(-1, SIDE, SIDE)
+    parts = np.split(every, np.cumsum(list(counts.values()))[:-1])
+    images = dict(zip(counts, parts, strict=True))
+    _helpers_job.append(replace(bare, digits=replace(bare.digits, images=images)))
 
 
 def _end_with_parent() -> None:
