@@ -43,15 +43,15 @@ def iou_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generator) ->
     ball = _Ball(boxes, sizes, p)
     whole = ball.whole() if p >= _BALL_FROM else np.zeros(len(boxes), dtype=bool)
     cut = np.flatnonzero(~whole)
-    shells = _Shells(boxes[cut], sizes[cut], p)
+    shells = _Shells(boxes.take(cut, axis=0), sizes.take(cut, axis=0), p)
     narrow = ball.volume(cut) > shells.volumes[:, -1]
 
     def enough(rows: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
-        return paired_iou(boxes[rows], drawn) > p
+        return paired_iou(boxes.take(rows, axis=0), drawn) > p
 
     def enough_inside(rows: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
         x_min, y_min, x_max, y_max = drawn.T
-        width, height = sizes[rows].T
+        width, height = sizes.take(rows, axis=0).T
         inside = (x_min >= 0) & (y_min >= 0) & (x_max <= width) & (y_max <= height)
         return inside & enough(rows, drawn)
 
@@ -135,7 +135,7 @@ def _until_good(
         rows = np.repeat(waiting, tries) if tries > 1 else waiting
         drawn = snap(draw(rows))
         accepted = good(rows, drawn)
-        out[rows[accepted]] = drawn[accepted]
+        out[rows.compress(accepted)] = drawn.compress(accepted, axis=0)
         waiting = waiting[~accepted.reshape(-1, tries).any(axis=1)]
 
 
@@ -159,12 +159,13 @@ class _Ball:
         side = boxes[:, 2:] - boxes[:, :2]
         self.boxes = boxes
         self.radius = (1 / max(p, 1e-9) - 1) * side[:, [0, 1, 0, 1]]
-        self.room = np.concatenate([boxes[:, :2], sizes - boxes[:, 2:]], axis=1)
+        self.room = boxes.copy()
+        np.subtract(sizes, boxes[:, 2:], out=self.room[:, 2:])
         # No box lies beyond a side that touches the image's edge: it can only move inwards.
         self.edge = self.room <= 0
-        bit = np.array([1, 2, 4, 8])
-        self.not_negative = ~(self.edge[:, :2] @ bit[:2])
-        self.negative = self.edge[:, 2:] @ bit[2:]
+        left, top, right, bottom = self.edge.T.astype(np.int64)
+        self.not_negative = ~(left + 2 * top)
+        self.negative = 4 * right + 8 * bottom
 
     def whole(self) -> Bool[np.ndarray, " n"]:
         """Say for every box whether its ball lies in the image as a whole."""
@@ -177,15 +178,30 @@ class _Ball:
 
     def draw(self, rng: np.random.Generator, rows: Rows) -> Boxes:
         drawn = rng.random((len(rows), 5))
-        gaps = np.sort(drawn[:, :4], axis=1)  # the gaps are uniform on the simplex
-        gaps[:, 1:] -= gaps[:, :-1].copy()
         direction = (drawn[:, 4] * 16).astype(np.int64)
         direction &= self.not_negative[rows]
         direction |= self.negative[rows]
-        gaps *= _SIGNS[direction]
-        gaps *= self.radius[rows]
-        gaps += self.boxes[rows]
-        return gaps
+        moved = _gaps(drawn[:, :4])  # uniform on the simplex
+        moved *= _SIGNS.take(direction, axis=0)
+        moved *= self.radius.take(rows, axis=0)
+        moved += self.boxes.take(rows, axis=0)
+        return moved
+
+
+def _gaps(drawn: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
+    """Return the smallest number of each row, and by how much each next one is larger.
+
+    Sorted by whole columns: np.sort along rows of four takes seven times as long.
+    """
+    column = list(np.ascontiguousarray(drawn.T))
+    for a, b in ((0, 1), (2, 3), (0, 2), (1, 3), (1, 2)):
+        low, high = np.minimum(column[a], column[b]), np.maximum(column[a], column[b])
+        column[a], column[b] = low, high
+    gaps = np.empty(drawn.shape)
+    gaps[:, 0] = column[0]
+    for k in (1, 2, 3):
+        np.subtract(column[k], column[k - 1], out=gaps[:, k])
+    return gaps
 
 
 # All 16 ways in which four sides can move: bit k is set where side k moves towards 0.
