@@ -6,7 +6,7 @@ that defines what is accepted and says which entry is at fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,25 +86,54 @@ _Columns = dict[str, np.ndarray]
 _decoder = msgspec.json.Decoder(list[_Entry])
 
 
+# Bytes that are parsed at a time. What becomes of them fits a core's cache and is gone before the
+# next: 500,000 entries take two thirds of the time and half of the memory that they take at once.
+_PIECE = 1 << 17
+
+
 def _at_once(content: bytes, truth: Truth) -> _Columns | None:
     if not all(isinstance(key, int) for key in truth.ids):
         return None
     with no_collection():
         try:
-            return _columns(_decoder.decode(content), truth)
-        except msgspec.MsgspecError:
+            parts = [_columns(_decoder.decode(piece)) for piece in _pieces(content)]
+        except (msgspec.MsgspecError, OverflowError):
             return None
-
-
-def _columns(rows: list[_Entry], truth: Truth) -> _Columns | None:
-    image = row_of([row.image_id for row in rows], truth.ids)  # type: ignore[arg-type]
-    label = row_of([row.category_id for row in rows], truth.classes.ids)
-    bbox = stacked([row.bbox for row in rows])
-    score = np.fromiter([row.score for row in rows], dtype=np.float64, count=len(rows))
-    known = image.max(initial=-1) < len(truth.ids) and label.max(initial=-1) < len(truth.classes)
-    if not (known and sound(bbox) and np.isfinite(score).all()):
+    # Only an empty list is one piece without an entry; else a comma stands before the end.
+    if not parts or (len(parts) > 1 and len(parts[-1]["score"]) == 0):
         return None
-    return {"image": image, "bbox": bbox, "label": label, "score": score}
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found["image"] = row_of(found["image"], truth.ids)  # type: ignore[arg-type]
+    found["label"] = row_of(found["label"], truth.classes.ids)
+    known = (found["image"] < len(truth.ids)).all() and (found["label"] < len(truth.classes)).all()
+    fine = known and sound(found["bbox"]) and np.isfinite(found["score"]).all()
+    return found if fine else None
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    """Yield a JSON list of flat objects as shorter lists; none for what is no list.
+
+    Cuts where an object ends and a comma follows. A cut that falls elsewhere, into a text or a
+    nested object, leaves pieces that are no JSON.
+    """
+    start, end = content.find(b"["), content.rfind(b"]")
+    if start < 0 or (content[:start] + content[end + 1 :]).strip(b" \t\r\n"):
+        return
+    while start < end:
+        cut = content.find(b"},", min(start + _PIECE, end))
+        cut = end if cut < 0 else cut + 1
+        yield b"".join((b"[", memoryview(content)[start + 1 : cut], b"]"))
+        start = cut
+
+
+def _columns(rows: list[_Entry]) -> _Columns:
+    count = len(rows)
+    return {
+        "image": np.fromiter([row.image_id for row in rows], dtype=np.int64, count=count),
+        "bbox": stacked([row.bbox for row in rows]),
+        "label": np.fromiter([row.category_id for row in rows], dtype=np.int64, count=count),
+        "score": np.fromiter([row.score for row in rows], dtype=np.float64, count=count),
+    }
 
 
 def _entry_by_entry(entries: Entries, truth: Truth, hint: Hint, *, scored: bool) -> _Columns:
@@ -191,7 +220,7 @@ def _one_rater(path: Path, truth: Truth, rater: str | None, hint: Hint) -> Predi
     if mine.assigned is not None:
         looked = np.zeros(len(truth.ids), dtype=bool)
         looked[image[mine.assigned[:, 0]]] = True
-    class_row = row_of(list(crowd.classes.ids), truth.classes.ids)
+    class_row = row_of(np.array(crowd.classes.ids, dtype=np.int64), truth.classes.ids)
     if class_row.max(initial=-1) >= len(truth.classes):
         raise InputError(f"{path}: has categories that {truth.source} does not have; map them")
     boxes = Boxes.of(

@@ -98,8 +98,8 @@ def _from_file(path: Path, file: _File) -> Truth | None:
     rows = file.annotations
     truth_ids = [image.id for image in file.images]
     class_ids = [category.id for category in file.categories]
-    image = row_of([row.image_id for row in rows], truth_ids)
-    label = row_of([row.category_id for row in rows], class_ids)
+    image = row_of(np.array([row.image_id for row in rows], dtype=np.int64), truth_ids)
+    label = row_of(np.array([row.category_id for row in rows], dtype=np.int64), class_ids)
     bbox = stacked([row.bbox for row in rows])
     fine = (
         len(set(truth_ids)) == len(truth_ids)
@@ -125,9 +125,10 @@ def _from_file(path: Path, file: _File) -> Truth | None:
     )
 
 
-def row_of(values: list[int], ids: list[int] | tuple[int, ...]) -> Int[np.ndarray, " n"]:
+def row_of(
+    wanted: Int[np.ndarray, " n"], ids: list[int] | tuple[int, ...]
+) -> Int[np.ndarray, " n"]:
     """Return the row in ``ids`` of every value; ``len(ids)`` for a value that is not there."""
-    wanted = np.fromiter(values, dtype=np.int64, count=len(values))
     known = np.array(ids, dtype=np.int64)
     if len(known) == 0:
         return np.zeros(len(wanted), dtype=np.int64)

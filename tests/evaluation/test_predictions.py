@@ -1,11 +1,12 @@
 import gzip
+import json
 
 import numpy as np
 import orjson
 import pytest
 
 from evaluation.dataset import open_truth
-from evaluation.predictions import read_predictions
+from evaluation.predictions import _at_once, _pieces, read_predictions
 from evaluation.truth import read_truth
 from medmnist_det.errors import InputError
 from tests.evaluation.files import as_results, coco, data_folder, objects, write
@@ -41,6 +42,57 @@ def test_every_format_gives_the_same_boxes(tmp_path, truth, rows):
     )
     with pytest.raises(InputError, match=r"entry 0: image_id is 1\.0; give one of the ids"):
         read_predictions(write(tmp_path / "l.json", loose), truth)
+
+
+@pytest.mark.parametrize("piece", [1, 100, 1 << 17])
+@pytest.mark.parametrize("layout", [None, 1])
+def test_a_file_may_be_cut_anywhere(tmp_path, truth, rows, monkeypatch, piece, layout):
+    monkeypatch.setattr("evaluation.predictions._PIECE", piece)
+    rows[3]["note"] = 'a text like the end of an entry: }, {"'
+    rows[5]["segmentation"] = {"size": [9, 9], "counts": "}, "}
+    expected = _columns(
+        read_predictions(write(tmp_path / "a.json", {"annotations": rows}), truth).boxes
+    )
+
+    found = read_predictions(
+        write(tmp_path / "p.json", json.dumps(rows, indent=layout).encode()), truth
+    )
+
+    assert _columns(found.boxes) == expected
+
+
+def test_a_file_that_keeps_to_the_format_is_read_in_pieces(truth, rows, monkeypatch):
+    monkeypatch.setattr("evaluation.predictions._PIECE", 100)
+    whole = b" \n" + orjson.dumps(rows) + b"\n"
+
+    assert len(list(_pieces(whole))) > 10
+    assert _at_once(whole, truth)["score"].tolist() == [row["score"] for row in rows]
+    assert len(_at_once(b"[ ]", truth)["score"]) == 0
+
+
+@pytest.mark.parametrize("piece", [1, 100, 1 << 17])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text[:-1] + b",]",
+        lambda text: text[:-1] + b", ]",
+        lambda text: text + b" x",
+        lambda text: text + text,
+        lambda text: b"x" + text,
+        lambda text: text.replace(b"},", b"},,", 1),
+        lambda text: text.replace(b"},", b"} ", 1),
+        lambda text: text[:-1],
+        lambda text: text[1:],
+        lambda text: text[: len(text) // 2],
+    ],
+)
+def test_what_is_no_json_is_refused_however_it_is_cut(
+    tmp_path, truth, rows, monkeypatch, piece, spoil
+):
+    monkeypatch.setattr("evaluation.predictions._PIECE", piece)
+
+    with pytest.raises(InputError, match="not a whole JSON file"):
+        read_predictions(write(tmp_path / "p.json", spoil(orjson.dumps(rows))), truth)
 
 
 def test_an_empty_list_is_valid(tmp_path, truth):

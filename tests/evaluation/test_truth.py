@@ -118,6 +118,6 @@ def test_ids_are_found_whether_dense_or_scattered(ids, others, spread):
     ids = list(dict.fromkeys(ids))
     others = [*ids[::-1], *(key % spread for key in others), -1, spread, 2**62]
 
-    rows = row_of(others, ids)
+    rows = row_of(np.array(others, dtype=np.int64), ids)
 
     assert rows.tolist() == [ids.index(key) if key in ids else len(ids) for key in others]
