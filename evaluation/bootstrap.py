@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 # Resamples between two calls of a progress bar.
-_STEP = 50
+_STEP = 200
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,13 +85,15 @@ def resampled_ap(
 def _class_ap(one: ClassMatches, weights: Int[np.ndarray, "b images"]) -> Float[np.ndarray, "b T"]:
     objects = weights @ one.objects
     passed = RecallSteps(objects)
-    weight = weights[:, one.image]
+    weight = weights.take(one.image, axis=1)
     claimed = np.cumsum(weight, axis=1)
     result = np.empty((len(weights), len(one.right)))
     for t, (right, counts) in enumerate(zip(one.right, one.claimed, strict=True)):
         place = np.flatnonzero(right)
         so_far = claimed if counts.all() else np.cumsum(weight * counts, axis=1)
-        result[:, t] = passed.ap(np.cumsum(weight[:, place], axis=1), so_far[:, place])
+        result[:, t] = passed.ap(
+            np.cumsum(weight.take(place, axis=1), axis=1), so_far.take(place, axis=1)
+        )
     return result
 
 
@@ -120,7 +122,7 @@ class RecallSteps:
         if right.shape[1] == 0:
             return np.where(undefined, np.nan, 0.0)
         best = self.envelope(right, claimed)
-        passed = self._table[self._start[:, None] + right]
+        passed = self._table.take(self._start[:, None] + right)
         steps = np.diff(passed, axis=1, prepend=0)
         return np.where(undefined, np.nan, np.einsum("bn,bn->b", best, steps) / len(RECALLS))
 
