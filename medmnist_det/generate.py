@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
@@ -129,28 +130,32 @@ def _fill(
     truths: dict[str, Labels] = {}
     drawn: dict[str, Labels] = {}
     job = Job(folder=out / "images", scenes=plan.scenes, digits=digits, seed=plan.seed)
-    blocks = write_images(job, plan.images, workers)
-    for split in SPLITS:
-        parts, digests = [], []
-        for _ in range(block_count(plan.images[split])):
-            labels, digest = next(blocks)
-            parts.append(labels)
-            digests.append(digest)
-            progress(labels.images)
-        truth = label_set(stack(parts or [Labels.empty(0)]), plan.scenes.canvas)
-        truths[split] = truth.labels
-        write_coco(out / "truth" / f"{split}.json", truth)
-        hashes[split] = {"pixels": pixel_hash(iter(digests)), "truth": content_hash(truth)}
-        counts[split] = _count(truth.labels)
-        if split in CROWD_SPLITS:
-            drawn[split] = crowd.annotate(truth.labels, truth.images, split)
-            table = LabelSet(
-                images=truth.images, classes=truth.classes, labels=drawn[split], raters=crowd.raters
-            )
-            write_coco(out / "crowd" / f"{split}.json", table)
-            write_provenance(out / "provenance" / f"{split}.json", drawn[split])
-            hashes[split]["crowd"] = content_hash(table)
-            counts[split]["crowd"] = len(drawn[split])
+    # Closed at once if anything fails here: processes would go on composing.
+    with contextlib.closing(write_images(job, plan.images, workers)) as blocks:
+        for split in SPLITS:
+            parts, digests = [], []
+            for _ in range(block_count(plan.images[split])):
+                labels, digest = next(blocks)
+                parts.append(labels)
+                digests.append(digest)
+                progress(labels.images)
+            truth = label_set(stack(parts or [Labels.empty(0)]), plan.scenes.canvas)
+            truths[split] = truth.labels
+            write_coco(out / "truth" / f"{split}.json", truth)
+            hashes[split] = {"pixels": pixel_hash(iter(digests)), "truth": content_hash(truth)}
+            counts[split] = _count(truth.labels)
+            if split in CROWD_SPLITS:
+                drawn[split] = crowd.annotate(truth.labels, truth.images, split)
+                table = LabelSet(
+                    images=truth.images,
+                    classes=truth.classes,
+                    labels=drawn[split],
+                    raters=crowd.raters,
+                )
+                write_coco(out / "crowd" / f"{split}.json", table)
+                write_provenance(out / "provenance" / f"{split}.json", drawn[split])
+                hashes[split]["crowd"] = content_hash(table)
+                counts[split]["crowd"] = len(drawn[split])
     annotators = crowd.describe(truths, drawn)
     write_json(out / "annotators.json", annotators)
     hashes["annotators"] = hashlib.sha256(orjson.dumps(annotators)).hexdigest()

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -46,11 +46,11 @@ _Task = tuple[Split, int, int]
 _Block = tuple[Labels, bytes]
 
 
-def write_images(job: Job, images: Mapping[Split, int], workers: int) -> Iterator[_Block]:
+def write_images(job: Job, images: Mapping[Split, int], workers: int) -> Generator[_Block]:
     """Write all images; yield every block's labels and digests, in order, split by split.
 
-    Each split yields ``ceil(images / BLOCK)`` blocks. Raises InputError when the disk refuses or a
-    process is killed.
+    Each split yields ``ceil(images / BLOCK)`` blocks. Processes go on between two blocks, until the
+    generator is closed. Raises InputError when the disk refuses or a process is killed.
     """
     tasks: list[_Task] = [
         (split, block, min(BLOCK, images[split] - block * BLOCK))

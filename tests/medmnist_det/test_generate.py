@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import shutil
 from pathlib import Path
@@ -90,6 +91,24 @@ def test_killed_anywhere_the_next_run_completes_it(
         Folder.open(out)
     make_small(out)
     assert bytes_of(out) == bytes_of(small.path)
+
+
+def test_when_something_fails_the_other_processes_stop(optdigits, tmp_path):
+    plan = Plan(
+        scenes=SceneOptions(canvas=64, side=(12, 30)),
+        images={"train": BLOCK * 2, "val": BLOCK * 100, "test": 0},
+    )
+
+    def fail(_):
+        raise Killed
+
+    # The traceback that ``raises`` keeps holds all frames, as that of a dying program does.
+    with pytest.raises(Killed):
+        generate(tmp_path / "set", plan, optdigits, small_crowd(), workers=2, progress=fail)
+
+    written = len(list((tmp_path / "set" / "images").glob("*/*.png")))
+    assert written < BLOCK * 50
+    assert not multiprocessing.active_children()
 
 
 def test_a_finished_data_set_is_left_as_it_is(small, make_small, tmp_path):
