@@ -623,7 +623,8 @@ def train_reference(
         typer.Option(help="n: small; s: as large as YOLOv5-S.", show_default="s on CUDA, else n"),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Times to see every image.", show_default="32; 50 for s")
+        int | None,
+        typer.Option(help="Times to see every image with a box.", show_default="32; 50 for s"),
     ] = None,
     batch: Annotated[
         int | None, typer.Option(help="Images of a step.", show_default="16; 64 for s")
@@ -685,7 +686,8 @@ def train_reference(
         }
 
     def aggregate(folder: Folder, method: str) -> None:
-        _tell("note", tuple(fuse_missing(folder, method)))
+        for kind, sentence in fuse_missing(folder, method):
+            _tell(kind, (sentence,))
 
     order = Order(
         data=data,
@@ -709,7 +711,11 @@ def train_reference(
     try:
         folder = run(order, above, Show(stage=progress, training=training))
     except KeyboardInterrupt:
-        err.print("stopped: what was done is kept; add --resume to the same command to go on")
+        err.print(
+            "stopped: what was done is kept; add --resume to the same command to go on, or leave "
+            "it out where no checkpoint.pt was written yet",
+            soft_wrap=True,
+        )
         raise typer.Exit(130) from None
     if folder is None:
         return

@@ -57,7 +57,10 @@ def main() -> None:
 
     def score(job: tuple[int, str]) -> dict[str, float]:
         seed, method = job
-        data, out = asked.out / f"data-{seed}", asked.out / f"{method.replace(':', '-')}-{seed}"
+        data, out = (
+            asked.out / f"data-{seed}",
+            asked.out / f"{method.replace(':', '-')}-{seed}-{asked.epochs}",
+        )
         if not (out / "scores.json").is_file():
             more = ["--resume"] if (out / "checkpoint.pt").is_file() else []
             words = ["--method", method, "--epochs", asked.epochs, "--seed", seed]

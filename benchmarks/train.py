@@ -74,8 +74,8 @@ def ours(data: Path, watch: Stopwatch) -> None:
 
     from medmnist_det.folder import Folder
     from medmnist_det.reference import train as trainer
+    from medmnist_det.reference.images import read_images
     from medmnist_det.reference.lessons import Weighting, lessons
-    from medmnist_det.reference.predict import read_images
 
     class Counting(trainer.Learner):
         def step(self, images: Any, *rest: Any, **named: Any) -> Any:
@@ -160,7 +160,7 @@ def compare(options: argparse.Namespace) -> None:
     runs: dict[str, list[dict[str, Any]]] = {OURS: [], RIVAL: [], ALL_CORES: []}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        # The current folder of every process: ultralytics looks from there for data.yaml's path.
+        # The current folder of every process, for what trainers leave behind.
         yolo, result = place / "yolo", place / "yolo" / "result.json"
         export_folder(folder, yolo, "yolo", "truth")
         times = ["--seconds", str(options.seconds), "--warm-up", str(options.warm_up)]

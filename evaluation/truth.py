@@ -90,7 +90,7 @@ def _at_once(path: Path, content: bytes) -> Truth | None:
     with no_collection():
         try:
             return _from_file(path, _decoder.decode(content))
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, OverflowError):
             return None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from isal import igzip, isal_zlib
 
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, RefusedError
 
 _BAD_DATA: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # typed as a value
 
@@ -32,13 +32,13 @@ _REMEDIES = {
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses inside the block into an InputError about ``path``."""
+    """Turn what the operating system refuses inside the block into a RefusedError on ``path``."""
     try:
         yield
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "check the path and the disk")
         reason = error.strerror or error
-        raise InputError(f"{path}: {reason}; {remedy}") from error
+        raise RefusedError(f"{path}: {reason}; {remedy}") from error
 
 
 def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:

@@ -16,7 +16,7 @@ import orjson
 from medmnist_det import __version__
 from medmnist_det.coco import write_coco
 from medmnist_det.digits import SPLITS, Digits, Split
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, RefusedError
 from medmnist_det.files import make_folder, naming, read_json, write_atomically
 from medmnist_det.folder import (
     CROWD_SPLITS,
@@ -107,7 +107,7 @@ def generate(
         _fill(out, plan, digits, crowd, options, workers, progress)
     except InputError as error:
         # What the disk refused goes on from here next time; options that cannot be met never will.
-        if error.__cause__ is None and not begun:
+        if not begun and not isinstance(error, RefusedError):
             shutil.rmtree(out)
         raise
     return Folder.open(out)

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from medmnist_det.digits import SIDE, SPLITS, Digits, Split
-from medmnist_det.errors import InputError
+from medmnist_det.errors import RefusedError
 from medmnist_det.files import naming
 from medmnist_det.folder import image_digest
 from medmnist_det.labels import Labels
@@ -86,7 +86,7 @@ def _with_helpers(helpers: int, job: Job, tasks: list[_Task]) -> Iterator[_Block
         try:
             yield from _share_out(pool, helpers, job, tasks)
         except BrokenProcessPool as error:
-            raise InputError(
+            raise RefusedError(
                 "a worker process was killed, perhaps for want of memory; run the same command "
                 "with fewer --workers, it goes on from here"
             ) from error
@@ -119,35 +119,37 @@ def _share_out(
     that wait while processes start (a quarter of a second each), and helpers go on while this
     process does something else between two blocks.
     """
-    blocks: list[Future[_Block]] = [Future() for _ in tasks]
+    blocks: deque[Future[_Block]] = deque(Future() for _ in tasks)
     left = deque(zip(tasks, blocks, strict=True))
 
-    def begin(compose: Callable[[_Task], _Block]) -> bool:
-        try:
-            task, block = left.popleft()
-        except IndexError:
-            return False
-        try:
-            block.set_result(compose(task))
-        except BaseException as error:
-            left.clear()
-            block.set_exception(error)
-        return True
-
     def feed() -> None:
-        while begin(lambda task: pool.submit(_help, task).result()):
-            pass
+        while (next_one := _popped(left)) is not None:
+            task, block = next_one
+            try:
+                block.set_result(pool.submit(_help, task).result())
+            except BaseException as error:
+                left.clear()
+                block.set_exception(error)
 
     with ThreadPoolExecutor(helpers) as threads:
         try:
             for _ in range(helpers):
                 threads.submit(feed)
-            for block in blocks:
-                while not block.done() and begin(lambda task: _write_block(job, task)):
-                    pass
-                yield block.result()
+            while blocks:
+                while not blocks[0].done() and (next_one := _popped(left)) is not None:
+                    task, block = next_one
+                    block.set_result(_write_block(job, task))
+                yield blocks.popleft().result()
         finally:
             left.clear()
+
+
+def _popped(left: deque[tuple[_Task, Future[_Block]]]) -> tuple[_Task, Future[_Block]] | None:
+    """Take the first of what is left, whatever other threads take; None: nothing is."""
+    try:
+        return left.popleft()
+    except IndexError:
+        return None
 
 
 _helpers_job: list[Job] = []

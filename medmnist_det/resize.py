@@ -1,8 +1,9 @@
 """Resizing of digits, exact to the bit: the resizer is a part of what the data set is.
 
 Resizers of image libraries differ in up to 9% of the tight boxes, and some differ between builds of
-one library. Here both passes are matrix products of small whole numbers in float32, so that every
-product and every partial sum is exact and no order of summation, vector unit or BLAS changes a bit.
+one library. Here both passes are matrix products of whole numbers and whole 256ths in float32, so
+that every product and partial sum is exact and no order of summation, vector unit or BLAS changes a
+bit.
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ from annotators.infer.save import write_fused
 from medmnist_det.folder import CROWD_SPLITS, Folder
 
 
-def fuse_missing(folder: Folder, method: str) -> list[str]:
+def fuse_missing(folder: Folder, method: str) -> list[tuple[str, str]]:
     """Aggregate the splits of a data set for which ``fused/METHOD`` has no labels yet.
 
     Labels that are there are left as they are, with whatever options they were made. Opens nothing
-    but crowd files. Returns sentences for the user. Raises InputError.
+    but crowd files. Returns sentences for the user, each with its kind: note or warning. Raises
+    InputError.
     """
     told = []
     place = folder.path / "fused" / folder_name(method)
@@ -23,6 +24,7 @@ def fuse_missing(folder: Folder, method: str) -> list[str]:
         crowd = read_crowd(folder.path / "crowd" / f"{split}.json")
         found = infer(method, crowd.labels)
         write_fused(place, split, method, crowd.labels, crowd.ids, found)
-        told.append(f"aggregated: {files[0]}, {len(found.labels):,} labels")
-        told += found.warnings
+        told += [("note", note) for note in crowd.notes]
+        told.append(("note", f"aggregated: {files[0]}, {len(found.labels):,} labels"))
+        told += [("warning", warning) for warning in found.warnings]
     return told

@@ -132,9 +132,10 @@ def _moved(
     # What leaves one end comes in at the other, and is black.
     steps = (by[:, 1] * width + by[:, 0]).tolist()
     moved = [one.roll(step) for one, step in zip(images.flatten(1), steps, strict=True)]
-    # Noisy boxes may reach beyond what moved them.
+    # Noisy boxes may reach beyond what moved them; one that is beyond as a whole is not taught.
     box = (targets.box + by.repeat(1, 2)[:, None]).clamp(min=0).minimum(size.repeat(2))
-    return torch.stack(moved).view_as(images), targets._replace(box=box)
+    weight = targets.weight * (box[..., 2:] > box[..., :2]).all(dim=-1)
+    return torch.stack(moved).view_as(images), targets._replace(box=box, weight=weight)
 
 
 def _overlaid(

@@ -12,9 +12,6 @@ from medmnist_det.errors import InputError
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 
-#: What ``--device`` takes.
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
 
 def pick_device(name: str, local_rank: int = 0) -> torch.device:
     """Return the device called ``name``; ``auto`` takes the fastest there is.
@@ -29,7 +26,7 @@ def pick_device(name: str, local_rank: int = 0) -> torch.device:
     if name == "auto":
         name = next(kind for kind, there in have.items() if there)
     if name not in have:
-        raise InputError(f"--device {name!r} is not known: choose {', '.join(DEVICES)}")
+        raise InputError(f"--device {name!r} is not known: choose auto, {', '.join(have)}")
     if not have[name]:
         raise InputError(
             f"--device {name}: this machine has none that torch {torch.__version__} can use; "
@@ -43,12 +40,17 @@ def on_device(model: Model, device: torch.device) -> Model:
     return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def autocast(device: torch.device) -> torch.autocast:
+    """Return the context in which the network runs: in bfloat16, but on MPS."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "mps")
+
+
 @contextlib.contextmanager
 def reporting_memory(remedy: str) -> Iterator[None]:
     """Turn "out of memory" inside the block into an InputError that names the remedy."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (torch.cuda.OutOfMemoryError, MemoryError) as error:
         raise InputError(f"out of memory: {remedy}") from error
     except RuntimeError as error:
         # The CPU's allocator has no exception of its own.

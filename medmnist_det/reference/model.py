@@ -45,9 +45,9 @@ class Detector(nn.Module):
     """Grey images in, raw predictions out.
 
     ``anchors`` holds width and height in pixels, shape (scales, 3, 2). The output of a batch of
-    shape (B, 1, H, W), values 0..1, H and W multiples of the largest stride, is one tensor per
-    scale, (B, 3, H/stride, W/stride, 5 + L): x, y, width, height, objectness and a logit per class,
-    to be read by :func:`decode`.
+    grey levels as bytes, shape (B, 1, H, W), H and W multiples of the largest stride, is one tensor
+    per scale, (B, 3, H/stride, W/stride, 5 + L): x, y, width, height, objectness and a logit per
+    class, to be read by :func:`decode`.
     """
 
     def __init__(self, size: Size, anchors: Float[Tensor, "scales 3 2"], classes: int) -> None:

@@ -11,18 +11,14 @@ import numpy as np
 import torch
 from torchvision.ops import box_iou, nms
 
-from medmnist_det.errors import InputError
-from medmnist_det.files import naming
 from medmnist_det.labels import Images, Labels, stack
-from medmnist_det.png import read_grey
+from medmnist_det.reference.device import autocast
+from medmnist_det.reference.images import read_images
 from medmnist_det.reference.model import Detector, decode
 
 if TYPE_CHECKING:
     from jaxtyping import Float, UInt8
     from torch import Tensor
-
-# Side of the squares that every size of network takes.
-_MULTIPLE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,63 +31,6 @@ class PredictOptions:
     overlap: float = 0.6
     #: Most boxes of an image, as COCO counts them.
     most: int = 100
-
-
-def read_images(
-    folder: Path, table: Images, progress: Callable[[int], None] = lambda _: None
-) -> UInt8[Tensor, "n 1 h w"]:
-    """Return grey images, padded with black on the right and below to one size.
-
-    Height and width are multiples of 32. ``progress`` is told how many were read since the last
-    call. Raises InputError for what is no whole image, or has not the size that the table says.
-    """
-    sides = [int(side.max(initial=1)) for side in (table.height, table.width)]
-    height, width = (-(-side // _MULTIPLE) * _MULTIPLE for side in sides)
-    images = np.zeros((len(table), 1, height, width), dtype=np.uint8)
-    for k, name in enumerate(table.names):
-        grey = read_grey(folder / name)
-        expected = (table.height[k], table.width[k])
-        if grey.shape != expected:
-            raise InputError(
-                f"{folder / name}: has {grey.shape[1]}x{grey.shape[0]} pixels, not "
-                f"{expected[1]}x{expected[0]} as its labels say; generate it again"
-            )
-        images[k, 0, : grey.shape[0], : grey.shape[1]] = grey
-        progress(1)
-    return torch.from_numpy(images)
-
-
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
-
-
-def image_table(folder: Path) -> Images:
-    """Return the images of a folder in the order of their names.
-
-    Where every name is a whole number (``000012.png``) that number is the image's id; else all ids
-    are file names. Raises InputError for a folder without images.
-    """
-    with naming(folder):
-        names = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
-    if not names:
-        raise InputError(f"{folder}: holds no image; name a folder with {', '.join(_SUFFIXES)}")
-    stems = [Path(name).stem for name in names]
-    numbered = all(stem.isdecimal() for stem in stems)
-    ids = tuple(map(int, stems)) if numbered else tuple(names)
-    if len(set(ids)) < len(ids):
-        raise InputError(f"{folder}: two images have the same number as name; rename one")
-    sizes = np.array([_size(folder / name) for name in names])
-    return Images(ids=ids, names=tuple(names), width=sizes[:, 0], height=sizes[:, 1])
-
-
-def _size(file: Path) -> tuple[int, int]:
-    from PIL import Image, UnidentifiedImageError
-
-    with naming(file):
-        try:
-            with Image.open(file) as image:
-                return image.size
-        except UnidentifiedImageError as error:
-            raise InputError(f"{file}: is no readable image; remove it or make it again") from error
 
 
 @torch.inference_mode()
@@ -162,11 +101,6 @@ def predict_files(
         images = read_images(folder, some)
         found.append(predict(model, images, some, batch=batch, progress=progress))
     return stack(found) if found else Labels.empty(0)
-
-
-def autocast(device: torch.device) -> torch.autocast:
-    """Return the context in which the network runs: bfloat16 where the hardware is made for it."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "mps")
 
 
 # Boxes of an image that are looked at: an untrained network is unsure of everything.

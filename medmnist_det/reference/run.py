@@ -24,8 +24,9 @@ from medmnist_det.labels import Labels, LabelSet
 from medmnist_det.reference.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from medmnist_det.reference.curves import draw_curves
 from medmnist_det.reference.device import on_device, pick_device, reporting_memory
+from medmnist_det.reference.images import named_images, read_images
 from medmnist_det.reference.lessons import Lessons, fused_by, lessons
-from medmnist_det.reference.predict import image_table, predict_files, read_images
+from medmnist_det.reference.predict import predict_files
 from medmnist_det.reference.train import Moment, Recipe, Task, Validation, rank, recipe_of, train
 
 #: Shows a stage: its name and its number of steps go in; what advances it comes out.
@@ -53,6 +54,13 @@ class Show:
     training: Callable[[str, int], AbstractContextManager[Callable[[Moment], None]]]
 
 
+# For processes beside the first.
+_SILENT = Show(
+    stage=lambda _, __: contextlib.nullcontext(lambda _: None),
+    training=lambda _, __: contextlib.nullcontext(lambda _: None),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """What is asked for. What is None is left to the device, or to the run that is resumed."""
@@ -78,13 +86,10 @@ def run(order: Order, above: Above, show: Show) -> Path | None:
         recipe = _recipe(order, device)
         fused_by(recipe.method)
         out = order.out or Path("runs") / f"{_plain(recipe.method)}-{recipe.size}-{recipe.seed}"
+        show = show if rank() == 0 else _SILENT
         here = _Run(order=order, above=above, show=show, folder=folder, test=test, device=device)
-        with reporting_memory(
-            f"--batch {recipe.batch} with --model {recipe.size} is too much for {device.type}; "
-            "lower --batch, or generate fewer or smaller images"
-        ):
-            found = (here.ensemble if recipe.method == "ensemble" else here.member)(recipe, out)
-        if rank() != 0:
+        found = (here.ensemble if recipe.method == "ensemble" else here.member)(recipe, out)
+        if found is None:
             return None
         write_results(out / "preds.json", replace(test, labels=found))
     return out
@@ -119,12 +124,17 @@ class _Run:
     test: LabelSet
     device: torch.device
 
-    def ensemble(self, recipe: Recipe, out: Path) -> Labels:
-        """Train a detector on every rater's boxes and return their fused predictions."""
+    def ensemble(self, recipe: Recipe, out: Path) -> Labels | None:
+        """Train a detector on every rater's boxes and return their fused predictions.
+
+        None in any but the first process.
+        """
         raters = self.folder.crowd("train").raters or ()
         places = {f"rater:{rater}": out / f"rater-{rater}" for rater in raters}
         begun = [place for place in places.values() if (place / CHECKPOINT).is_file()]
-        if self.order.resume and begun:
+        if self.order.resume:
+            if not begun:
+                raise _nothing_begun(out)
             # Those that are still to come are trained like those that are there.
             recipe = recipe_of(load_checkpoint(begun[0] / CHECKPOINT).about["recipe"])
         found = []
@@ -133,12 +143,23 @@ class _Run:
             order = replace(self.order, given=given, resume=self.order.resume and place in begun)
             one = replace(self, order=order)
             found.append(one.member(replace(recipe, method=method), place))
-        return self.above.fuse(_as_crowd(self.test, found, raters))
+        known = [labels for labels in found if labels is not None]
+        return self.above.fuse(_as_crowd(self.test, known, raters)) if known else None
 
-    def member(self, recipe: Recipe, out: Path) -> Labels:
-        """Train one detector in a folder and return what it finds in the test split."""
+    def member(self, recipe: Recipe, out: Path) -> Labels | None:
+        """Train one detector in a folder and return what it finds in the test split.
+
+        None in any but the first process.
+        """
         begun = _begun(self.order, out, self.folder)
         recipe = recipe if begun is None else recipe_of(begun.about["recipe"])
+        with reporting_memory(
+            f"--batch {recipe.batch} with --model {recipe.size} is too much for "
+            f"{self.device.type}; lower --batch, or generate fewer or smaller images"
+        ):
+            return self._trained(recipe, begun, out)
+
+    def _trained(self, recipe: Recipe, begun: Checkpoint | None, out: Path) -> Labels | None:
         title = f"{recipe.method}, {recipe.size} on {self.device.type}"
         known = self._lessons(recipe)
         make_folder(out)
@@ -159,7 +180,7 @@ class _Run:
             checkpoint = train(task, begun)
         del images, task
         if rank() != 0:
-            return Labels.empty(len(self.test.images))
+            return None
         draw_curves(out / "curves.png", checkpoint.about["history"], title)
         detector = on_device(checkpoint.detector(), self.device)
         with self.show.stage("Predicting the test split", len(self.test.images)) as advance:
@@ -184,11 +205,13 @@ class _Run:
         """Return the val split as the method sees it: its truth is for ``oracle``."""
         if "val" not in self.folder.splits or rank() != 0:
             return None
-        table = lessons(self.folder, "val", recipe.method, recipe.weighting).table
+        known = lessons(self.folder, "val", recipe.method, recipe.weighting)
+        table, looked = known.table, known.looked
         return Validation(
             images=read_images(self.folder.images("val"), table.images),
             table=table.images,
-            score=lambda boxes: self.above.score(table, boxes),
+            # What is found where nobody looked is neither right nor wrong.
+            score=lambda boxes: self.above.score(table, boxes.select(looked[boxes.image])),
         )
 
 
@@ -225,7 +248,7 @@ def _begun(order: Order, out: Path, folder: Folder) -> Checkpoint | None:
             )
         return None
     if not file.is_file():
-        raise InputError(f"{file}: there is no training to go on with; leave --resume out")
+        raise _nothing_begun(file)
     begun = load_checkpoint(file)
     if begun.about["data"] != folder.manifest["fingerprint"]:
         raise InputError(
@@ -241,6 +264,10 @@ def _begun(order: Order, out: Path, folder: Folder) -> Checkpoint | None:
                 "option out to go on, or choose another --out"
             )
     return begun
+
+
+def _nothing_begun(path: Path) -> InputError:
+    return InputError(f"{path}: there is no training to go on with; leave --resume out")
 
 
 @contextlib.contextmanager
@@ -283,7 +310,7 @@ def predict_folder(
         folder = Folder.open(data)
         table, images = folder.truth(split).images, folder.images(split)
     else:
-        table = image_table(images)
+        table = named_images(images)
     remedy = f"--batch {batch} is too much for {where.type}; lower it"
     with reporting_memory(remedy), stage("Predicting", len(table)) as advance:
         labels = predict_files(detector, images, table, batch=batch, progress=advance)

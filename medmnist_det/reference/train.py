@@ -22,11 +22,11 @@ from medmnist_det.folder import write_json
 from medmnist_det.labels import Images, Labels
 from medmnist_det.reference.batches import Augmentation, Batches, Pool
 from medmnist_det.reference.checkpoint import CHECKPOINT, Checkpoint, save_checkpoint
-from medmnist_det.reference.device import on_device
+from medmnist_det.reference.device import autocast, on_device
 from medmnist_det.reference.lessons import Lessons, Weighting
 from medmnist_det.reference.loss import Losses, LossOptions, Targets, detection_loss
 from medmnist_det.reference.model import ANCHORS, SIZES, Detector, Size
-from medmnist_det.reference.predict import autocast, predict
+from medmnist_det.reference.predict import predict
 
 if TYPE_CHECKING:
     from jaxtyping import Float, UInt8
@@ -241,7 +241,7 @@ def _one_epoch(
             spent = time.perf_counter() - clock
             task.watch(
                 Moment(
-                    epochs=recipe.epochs * progress,
+                    epochs=epoch + step / len(batches),
                     losses=means,
                     images_per_second=step * batches.size / spent,
                     seconds_left=(before + spent) * (1 / progress - 1),

@@ -8,7 +8,7 @@ from medmnist_det.coco import read_coco
 from medmnist_det.errors import InputError
 from medmnist_det.formats.export import export_folder, read_labels
 from medmnist_det.formats.table import read_csv, write_csv
-from medmnist_det.formats.tables import image_table
+from medmnist_det.image_folder import image_table
 
 
 @pytest.mark.parametrize("form", ["yolo", "voc", "csv"])

@@ -103,9 +103,10 @@ def test_when_something_fails_the_other_processes_stop(optdigits, tmp_path):
         raise Killed
 
     # The traceback that ``raises`` keeps holds all frames, as that of a dying program does.
-    with pytest.raises(Killed):
+    with pytest.raises(Killed) as held:
         generate(tmp_path / "set", plan, optdigits, small_crowd(), workers=2, progress=fail)
 
+    assert held.tb is not None
     written = len(list((tmp_path / "set" / "images").glob("*/*.png")))
     assert written < BLOCK * 50
     assert not multiprocessing.active_children()

@@ -4,13 +4,12 @@ import torch
 from PIL import Image
 
 from medmnist_det.errors import InputError
+from medmnist_det.reference.images import named_images, read_images
 from medmnist_det.reference.model import SIZES, Detector
 from medmnist_det.reference.predict import (
     PredictOptions,
-    image_table,
     predict,
     predict_files,
-    read_images,
     voted,
 )
 
@@ -35,7 +34,7 @@ def folder(tmp_path):
 
 
 def test_boxes_lie_in_their_images_best_first_and_at_most_so_many(detector, folder):
-    table = image_table(folder)
+    table = named_images(folder)
     assert table.ids == (3, 6, 9)
     images = read_images(folder, table)
     assert images.shape == (3, 1, 96, 128)
@@ -53,7 +52,7 @@ def test_boxes_lie_in_their_images_best_first_and_at_most_so_many(detector, fold
 
 
 def test_the_batch_does_not_matter(detector, folder):
-    table = image_table(folder)
+    table = named_images(folder)
     one = predict_files(detector, folder, table, batch=1)
     three = predict_files(detector, folder, table, batch=3)
     assert len(one) == pytest.approx(len(three), abs=3)
@@ -89,7 +88,7 @@ def test_no_box_is_no_object():
 def test_names_that_are_no_numbers_are_ids_themselves(folder):
     (folder / "000003.png").rename(folder / "scan-a.png")
     (folder / "notes.txt").write_text("no image")
-    assert image_table(folder).ids == ("000006.png", "000009.png", "scan-a.png")
+    assert named_images(folder).ids == ("000006.png", "000009.png", "scan-a.png")
 
 
 def test_no_image_gives_no_box(detector, tmp_path):
@@ -107,16 +106,16 @@ def image_table_of_nothing():
 def test_folders_without_images_and_files_that_are_none_are_refused(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no image"):
-        image_table(tmp_path / "empty")
-    with pytest.raises(InputError, match="No such file"):
-        image_table(tmp_path / "absent")
+        named_images(tmp_path / "empty")
+    with pytest.raises(InputError, match="no such folder"):
+        named_images(tmp_path / "absent")
     (folder / "x.png").write_text("rubbish")
     with pytest.raises(InputError, match=r"x\.png: is no readable image"):
-        image_table(folder)
+        named_images(folder)
     (folder / "x.png").unlink()
     (folder / "3.png").write_bytes((folder / "000003.png").read_bytes())
     with pytest.raises(InputError, match="same number as name"):
-        image_table(folder)
+        named_images(folder)
     table = image_table_of(folder, "000003.png", (7, 7))
     with pytest.raises(InputError, match=r"has 50x70 pixels, not 7x7 as its labels say"):
         read_images(folder, table)

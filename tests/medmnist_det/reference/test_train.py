@@ -11,9 +11,10 @@ from medmnist_det.errors import InputError
 from medmnist_det.labels import Labels
 from medmnist_det.reference.batches import Augmentation
 from medmnist_det.reference.checkpoint import load_checkpoint
+from medmnist_det.reference.images import read_images
 from medmnist_det.reference.lessons import Weighting, lessons
 from medmnist_det.reference.model import SIZES
-from medmnist_det.reference.predict import predict, read_images
+from medmnist_det.reference.predict import predict
 from medmnist_det.reference.train import Recipe, Task, Validation, anchors_of, recipe_of, train
 
 
