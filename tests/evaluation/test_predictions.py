@@ -1,13 +1,18 @@
 import gzip
 import json
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evaluation.dataset import open_truth
-from evaluation.predictions import _at_once, _pieces, read_predictions
+from evaluation.predictions import _at_once, _entry_by_entry, _pieces, read_predictions
 from evaluation.truth import read_truth
+from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError
 from tests.evaluation.files import as_results, coco, data_folder, objects, write
 
@@ -15,6 +20,11 @@ from tests.evaluation.files import as_results, coco, data_folder, objects, write
 @pytest.fixture
 def truth(tmp_path):
     return read_truth(write(tmp_path / "truth.json", coco(10, objects(10, 0))))
+
+
+@pytest.fixture(scope="module")
+def lasting_truth(tmp_path_factory):
+    return read_truth(write(tmp_path_factory.mktemp("t") / "truth.json", coco(10, objects(10, 0))))
 
 
 @pytest.fixture
@@ -61,13 +71,20 @@ def test_a_file_may_be_cut_anywhere(tmp_path, truth, rows, monkeypatch, piece, l
     assert _columns(found.boxes) == expected
 
 
-def test_a_file_that_keeps_to_the_format_is_read_in_pieces(truth, rows, monkeypatch):
-    monkeypatch.setattr("evaluation.predictions._PIECE", 100)
-    whole = b" \n" + orjson.dumps(rows) + b"\n"
+@given(st.integers(1, 3000), st.integers(0, 30), st.sampled_from([None, 1]))
+def test_pieces_give_what_the_thorough_reader_gives(lasting_truth, piece, count, layout):
+    rows = as_results(objects(10, 0))[:count]
+    whole = b" \n" + json.dumps(rows, indent=layout).encode() + b"\n"
 
-    assert len(list(_pieces(whole))) > 10
-    assert _at_once(whole, truth)["score"].tolist() == [row["score"] for row in rows]
-    assert len(_at_once(b"[ ]", truth)["score"]) == 0
+    with mock.patch("evaluation.predictions._PIECE", piece):
+        pieces, quick = list(_pieces(whole)), _at_once(whole, lasting_truth)
+    entries = Entries(Path("p"), "entry", rows)
+    thorough = _entry_by_entry(entries, lasting_truth, lambda _: "", scored=True)
+
+    assert len(pieces) >= count * 60 / (piece + 200)
+    assert quick.keys() == thorough.keys()
+    for name, column in thorough.items():
+        np.testing.assert_array_equal(quick[name], column)
 
 
 @pytest.mark.parametrize("piece", [1, 100, 1 << 17])

@@ -53,6 +53,23 @@ def test_images_that_nobody_looked_at_never_come():
     assert rows == np.flatnonzero(looked).tolist()
 
 
+def test_a_box_that_is_moved_out_of_the_image_is_not_taught():
+    data = pool(images=1)
+    data.images.zero_()[0, 0, 0:4, 0:4] = 9
+    data.bounds[:] = torch.tensor([[0, 0, 4, 4]])
+    # The ink moves by 60 pixels at the most, and takes both boxes along: one spurious, one beside.
+    data.targets.box[0, :2] = torch.tensor([[0.0, 0, 4, 4], [40, 0, 50, 4]])
+    data.targets.weight[0] = torch.tensor([1.0, 1.0, 0.0])
+    data = Pool(data.images, data.targets, np.ones(1, dtype=bool), CPU)
+    counts = set()
+    for seed in range(40):
+        _, targets = next(iter(Batches(data, 1, Augmentation(overlay=0), random(seed))))
+        box = targets.box[0][targets.weight[0] > 0]
+        assert (box[:, 2:] > box[:, :2]).all()
+        counts.add(len(box))
+    assert counts == {1, 2}
+
+
 def test_the_same_seed_gives_the_same_batches_and_another_does_not():
     def first(seed):
         images, targets = next(iter(Batches(pool(), 4, Augmentation(), random(seed))))

@@ -26,6 +26,21 @@ def learn(folder, method, **weighting):
     return lessons(folder, "train", method, Weighting(**weighting))
 
 
+def test_labels_that_are_there_are_left_as_they_are(small, tmp_path):
+    shutil.copytree(small.path, tmp_path / "set")
+    folder = Folder.open(tmp_path / "set")
+    said = fuse_missing(folder, "wbf")
+    assert [kind for kind, sentence in said if "aggregated: " in sentence] == ["note"] * 2
+    kept, lost = (
+        tmp_path / "set" / "fused" / "wbf" / f"{split}.json" for split in ("train", "val")
+    )
+    kept.write_text("mine")
+    lost.unlink()
+    (said,) = [sentence for _, sentence in fuse_missing(folder, "wbf") if "aggregated" in sentence]
+    assert str(lost) in said
+    assert kept.read_text() == "mine"
+
+
 def test_the_oracle_learns_the_truth(small):
     found = learn(small, "oracle")
     assert found.table.labels == small.truth("train").labels

@@ -169,6 +169,20 @@ def test_too_little_memory_names_the_option_that_helps(blind, tmp_path, monkeypa
     assert "out of memory: --batch 8 with --model n is too much for cpu; lower --batch" in said
 
 
+# Each process sees other images: their weights agree only if they share their gradients.
+KEEP_ALL_WEIGHTS = """
+import sys, torch
+from cli import app
+from medmnist_det.reference import train
+place, saved = sys.argv.pop(1), train.Learner.saved
+def keep(self, history):
+    torch.save([p.detach() for p in self.model.parameters()], f"{place}/rank-{train.rank()}.pt")
+    return saved(self, history)
+train.Learner.saved = keep
+app()
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="torchrun with gloo is not for Windows")
 def test_two_processes_train_one_detector_together(blind, tmp_path):
     out = tmp_path / "run"
@@ -181,10 +195,11 @@ def test_two_processes_train_one_detector_together(blind, tmp_path):
         "--nproc-per-node",
         "2",
     ]
-    program = ["--no-python", sys.executable, "-W", "ignore", "-c", "from cli import app; app()"]
+    program = ["--no-python", sys.executable, "-W", "ignore", "-c", KEEP_ALL_WEIGHTS, tmp_path]
     words = ["train-reference", "--data", blind.path, "--out", out, "--device", "cpu"]
+    words += ["--method", "ensemble", "--epochs", "2", "--batch", "8"]
     done = subprocess.run(
-        [*command, *program, *map(str, words), "--epochs", "2", "--batch", "8"],
+        [*command, *map(str, program + words)],
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -193,9 +208,12 @@ def test_two_processes_train_one_detector_together(blind, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("COCO's twelve") == 1
-    history = json.loads((out / "history.json").read_text())
+    assert done.stderr.count("epoch 2 ") == 3  # one for each rater, from the first process alone
+    history = json.loads((out / "rater-3" / "history.json").read_text())
     assert history[1]["loss"]["total"] < history[0]["loss"]["total"]
     assert (out / "scores.json").is_file()
+    first, second = (torch.load(tmp_path / f"rank-{rank}.pt") for rank in (0, 1))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 @pytest.mark.gpu
