@@ -122,20 +122,20 @@ def _moved(
 ) -> tuple[UInt8[Tensor, "b 1 h w"], Targets]:
     draw = torch.rand(len(rows), 2, generator=random)
     targets = Targets(*(column[rows] for column in pool.targets))
-    images = pool.images[rows.to(pool.images.device)]
     if not shift:
-        return images, targets
+        return pool.images.index_select(0, rows.to(pool.images.device)), targets
     height, width = pool.images.shape[2:]
     size, bounds = torch.tensor([width, height]), pool.bounds[rows]
     low, high = -bounds[:, :2], size - bounds[:, 2:]
     by = (low + (draw * (high - low + 1)).floor().long()).clamp(max=high)  # (b, 2): x, y
     # What leaves one end comes in at the other, and is black.
     steps = (by[:, 1] * width + by[:, 0]).tolist()
-    moved = [one.roll(step) for one, step in zip(images.flatten(1), steps, strict=True)]
+    flat = pool.images.flatten(1)
+    moved = [flat[row].roll(step) for row, step in zip(rows.tolist(), steps, strict=True)]
     # Noisy boxes may reach beyond what moved them; one that is beyond as a whole is not taught.
     box = (targets.box + by.repeat(1, 2)[:, None]).clamp(min=0).minimum(size.repeat(2))
     weight = targets.weight * (box[..., 2:] > box[..., :2]).all(dim=-1)
-    return torch.stack(moved).view_as(images), targets._replace(box=box, weight=weight)
+    return torch.stack(moved).view(-1, 1, height, width), targets._replace(box=box, weight=weight)
 
 
 def _overlaid(
