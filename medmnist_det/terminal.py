@@ -1,4 +1,4 @@
-"""What people see while they wait: bars on a terminal, plain lines in a pipe."""
+"""Where people read: results on standard output, notes and bars beside it, plain in a pipe."""
 
 from __future__ import annotations
 

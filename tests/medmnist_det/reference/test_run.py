@@ -103,7 +103,7 @@ def test_an_ensemble_is_a_detector_for_every_rater(blind, tmp_path):
     assert (tmp_path / "run" / "scores.json").is_file()
 
 
-def test_a_killed_run_goes_on_to_the_same_predictions(earl, blind, tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_to_the_same_predictions(blind, tmp_path, monkeypatch):
     from medmnist_det.reference import train
 
     whole, part = tmp_path / "whole", tmp_path / "part"

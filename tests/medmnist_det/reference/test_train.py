@@ -67,7 +67,7 @@ def test_a_training_that_is_stopped_and_resumed_ends_with_the_same_weights(task,
     ]
 
 
-def test_seeds_decide(task, tmp_path):
+def test_seeds_decide(task):
     one = train(replace(task, recipe=replace(task.recipe, epochs=1)))
     again = train(replace(task, recipe=replace(task.recipe, epochs=1)))
     other = train(replace(task, recipe=replace(task.recipe, epochs=1, seed=1)))
