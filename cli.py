@@ -17,6 +17,7 @@ from medmnist_det.terminal import out as stdout
 
 if TYPE_CHECKING:
     from annotators.options import AnnotatorOptions
+    from annotators.simulate import SimulatedCrowd
     from medmnist_det.folder import Folder
 
 
@@ -154,7 +155,7 @@ def generate(
     if already:
         _check(folder)
     stdout().print(summary(folder))
-    _warn_not_dominant(folder.path / "annotators.json")
+    _warn_not_dominant(people)
 
 
 @app.command()
@@ -194,7 +195,7 @@ def annotate(
     if left_out:
         err.print(f"left out: {left_out} crowd regions (iscrowd), which are no single objects")
     stdout().print(annotator_table(described))
-    _warn_not_dominant(out / "annotators.json")
+    _warn_not_dominant(people)
 
 
 @app.command()
@@ -438,14 +439,8 @@ def _check(folder: Folder) -> str:
         return check(folder, advance)
 
 
-def _warn_not_dominant(annotators: Path) -> None:
-    import numpy as np
-
-    from annotators.matrices import dominant
-    from medmnist_det.files import read_json
-
-    people = read_json(annotators)["annotators"]
-    odd = [str(p["rater_id"]) for p in people if not dominant(np.array(p["matrix"])).all()]
+def _warn_not_dominant(crowd: SimulatedCrowd) -> None:
+    odd = [str(rater) for rater in crowd.not_dominant]
     if odd:
         err.print(
             f"note: rater {', '.join(odd[:10])}{' ...' * (len(odd) > 10)} reports some class less "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotators.box_noise import biased_noise, gaussian_noise, iou_noise
-from annotators.matrices import transition_matrix
+from annotators.matrices import dominant, transition_matrix
 from annotators.options import AnnotatorOptions
 from medmnist_det.boxes import GRID, paired_iou, snap
 from medmnist_det.labels import Error, Images, Labels
@@ -215,6 +215,12 @@ class SimulatedCrowd:
     def raters(self) -> tuple[int, ...]:
         """Ids of the annotators in files: 1..R."""
         return tuple(range(1, len(self.annotators) + 1))
+
+    @property
+    def not_dominant(self) -> tuple[int, ...]:
+        """Ids of the annotators who report some class less often than another name for it."""
+        everybody = zip(self.raters, self.annotators, strict=True)
+        return tuple(rater for rater, one in everybody if not dominant(one.matrix).all())
 
     def describe_options(self) -> list[dict[str, Any]]:
         """Return the options of every annotator as plain JSON values."""
