@@ -137,7 +137,9 @@ def row_of(
         # Ids that count from somewhere, as most do, are looked up in one step.
         table = np.full(high - low + 2, len(known))
         table[known - low] = np.arange(len(known))
-        return table[np.where((wanted < low) | (wanted > high), high + 1, wanted) - low]
+        if wanted.min(initial=low) < low or wanted.max(initial=high) > high:
+            wanted = np.where((wanted < low) | (wanted > high), high + 1, wanted)
+        return table.take(wanted - low)
     order = np.argsort(known, kind="stable")
     row = order[np.minimum(np.searchsorted(known[order], wanted), len(known) - 1)]
     return np.where(known[row] == wanted, row, len(known))
