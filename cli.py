@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 from medmnist_det.errors import InputError
-from medmnist_det.terminal import err, progress, stages, training
+from medmnist_det.option_text import numbers, pair, words
+from medmnist_det.terminal import err, progress, say, stages, tell, training
 from medmnist_det.terminal import out as stdout
 
 if TYPE_CHECKING:
@@ -125,8 +126,8 @@ def generate(
     crowd = _crowd(preset, annotators, proficiency, family, box_noise, spurious, coverage)
     scenes = SceneOptions(
         canvas=canvas,
-        side=default_side(canvas) if side is None else _pair("--side", side),
-        count=_pair("--count", count),
+        side=default_side(canvas) if side is None else pair("--side", side),
+        count=pair("--count", count),
         empty=empty,
         max_iou=max_iou,
     )
@@ -373,8 +374,7 @@ def evaluate(
     source = open_truth(data, split, truth, images)
     with stages() as told:
         found = [assess(source, path, options, rater=rater, progress=told) for path in files]
-    for warning in dict.fromkeys(line for one in found for line in one.warnings):
-        err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+    tell("warning", dict.fromkeys(line for one in found for line in one.warnings))
     result = found[0] if len(found) == 1 else compare(*found)
     stdout().print(tables(result), crop=False)
     if json is not None:
@@ -401,34 +401,15 @@ def _crowd(
     """Return the annotators that the options describe."""
     from annotators.options import crowd_options
 
-    def words(text: str | None) -> list[str] | None:
-        return None if text is None else [word.strip() for word in text.split(",")]
-
     return crowd_options(
         preset,  # type: ignore[arg-type]
         annotators=annotators,
-        proficiency=_numbers("--proficiency", proficiency),
+        proficiency=numbers("--proficiency", proficiency),
         family=words(family),
         box_noise=words(box_noise),
-        spurious=_numbers("--spurious", spurious),
-        coverage=_numbers("--coverage", coverage),
+        spurious=numbers("--spurious", spurious),
+        coverage=numbers("--coverage", coverage),
     )
-
-
-def _numbers(option: str, text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(word) for word in text.split(",")]
-    except ValueError as error:
-        raise InputError(f"{option} {text!r} is no number, nor numbers with commas") from error
-
-
-def _pair(option: str, text: str) -> tuple[int, int]:
-    numbers = _numbers(option, text) or []
-    if len(numbers) != 2 or any(number != int(number) for number in numbers):
-        raise InputError(f"{option} {text!r} is not two whole numbers with a comma, such as 10,99")
-    return int(numbers[0]), int(numbers[1])
 
 
 def _check(folder: Folder) -> str:
@@ -442,11 +423,9 @@ def _check(folder: Folder) -> str:
 def _warn_not_dominant(crowd: SimulatedCrowd) -> None:
     odd = [str(rater) for rater in crowd.not_dominant]
     if odd:
-        err.print(
-            f"note: rater {', '.join(odd[:10])}{' ...' * (len(odd) > 10)} reports some class less "
-            "often than another name for it (not diagonally dominant)",
-            soft_wrap=True,
-        )
+        names = f"{', '.join(odd[:10])}{' ...' * (len(odd) > 10)}"
+        sentence = f"rater {names} reports some class less often than another name for it"
+        tell("note", (f"{sentence} (not diagonally dominant)",))
 
 
 _Crowd = Annotated[
@@ -501,18 +480,18 @@ def aggregate(
     from annotators.sources import open_crowds
     from annotators.tables import measures, raters_tables, summary
 
-    numbers = _numbers("--weights", weights)
-    if numbers is not None and not method.startswith("wbf"):
+    shares = numbers("--weights", weights)
+    if shares is not None and not method.startswith("wbf"):
         raise InputError(f"--weights {weights!r} goes with --method wbf, not {method!r}: drop it")
     options = InferenceOptions(
-        iou=iou, weights=None if numbers is None else tuple(numbers), iterations=iterations
+        iou=iou, weights=None if shares is None else tuple(shares), iterations=iterations
     )
     place = (out or (Path("fused") if crowd else data / "fused")) / folder_name(method)
-    for source in open_crowds(data, crowd, tuple(split or ()), tuple(_words(readers))):
+    for source in open_crowds(data, crowd, tuple(split or ()), tuple(words(readers) or ())):
         table, ids = source.crowd.labels, source.crowd.ids
         found = infer(method, table, options, source.raters)
-        _tell("note", source.crowd.notes)
-        _tell("warning", found.warnings)
+        tell("note", source.crowd.notes)
+        tell("warning", found.warnings)
         path = write_fused(place, source.name, method, table, ids, found)
         stdout().print(summary(table, found, method, str(source.path)))
         if source.truth is not None:
@@ -534,10 +513,10 @@ def aggregate(
 
                 picture = plots / f"{folder_name(method)}-{source.name}-matrices.png"
                 draw_matrices(picture, found.raters, table.raters or (), table.classes.names, known)
-                _say(f"drawn: {picture}")
+                say(f"drawn: {picture}")
         elif plots is not None:
-            _tell("note", (f"{method} estimates no raters: there is no matrix to draw",))
-        _say(f"written: {path}")
+            tell("note", (f"{method} estimates no raters: there is no matrix to draw",))
+        say(f"written: {path}")
 
 
 @app.command()
@@ -576,17 +555,17 @@ def agreement(
     def mean_ap(truth: Any, predictions: Any) -> float | None:
         return score(truth, predictions, metrics=metrics).headline[0].value
 
-    for source in open_crowds(data, crowd, tuple(split or ()), tuple(_words(readers))):
+    for source in open_crowds(data, crowd, tuple(split or ()), tuple(words(readers) or ())):
         table, raters = source.crowd.labels, source.crowd.labels.raters or ()
         found = agree(table, iou=iou)
         scored = ceiling(table, mean_ap, source.truth)
-        _tell("note", source.crowd.notes)
-        _say(f"{source.path}: {len(table.labels):,} boxes of {len(raters)} raters")
+        tell("note", source.crowd.notes)
+        say(f"{source.path}: {len(table.labels):,} boxes of {len(raters)} raters")
         stdout().print(agreement_tables(table, found, scored))
         if out is not None:
             path = out / f"agreement-{source.name}.json"
             write_agreement(path, table, found, scored)
-            _say(f"written: {path}")
+            say(f"written: {path}")
         if plots is not None:
             from annotators.plots import draw_heat_map
 
@@ -594,7 +573,7 @@ def agreement(
                 if values is not None:
                     picture = plots / f"agreement-{source.name}-{what}.png"
                     draw_heat_map(picture, values, raters, what)
-                    _say(f"drawn: {picture}")
+                    say(f"drawn: {picture}")
 
 
 _Device = Annotated[
@@ -682,7 +661,7 @@ def train_reference(
 
     def aggregate(folder: Folder, method: str) -> None:
         for kind, sentence in fuse_missing(folder, method):
-            _tell(kind, (sentence,))
+            tell(kind, (sentence,))
 
     order = Order(
         data=data,
@@ -717,7 +696,7 @@ def train_reference(
     found = assess(open_truth(data, "test", None), folder / "preds.json", Options())
     write_json(folder / "scores.json", found)
     stdout().print(tables(found), crop=False)
-    _say(f"written: {folder}")
+    say(f"written: {folder}")
 
 
 @app.command()
@@ -743,17 +722,4 @@ def predict(
     from medmnist_det.reference.run import predict_folder
 
     labels = predict_folder(checkpoint, out, data, split, images, batch, device, progress)
-    _say(f"{out}: {len(labels):,} boxes on {labels.images:,} images")
-
-
-def _words(text: str | None) -> list[str]:
-    return [] if text is None else [word.strip() for word in text.split(",")]
-
-
-def _tell(kind: str, sentences: tuple[str, ...]) -> None:
-    for sentence in sentences:
-        err.print(f"{kind}: {sentence}", markup=False, soft_wrap=True)
-
-
-def _say(line: str) -> None:
-    stdout().print(line, markup=False, highlight=False, soft_wrap=True)
+    say(f"{out}: {len(labels):,} boxes on {labels.images:,} images")

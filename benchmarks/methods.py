@@ -57,10 +57,8 @@ def main() -> None:
 
     def score(job: tuple[int, str]) -> dict[str, float]:
         seed, method = job
-        data, out = (
-            asked.out / f"data-{seed}",
-            asked.out / f"{method.replace(':', '-')}-{seed}-{asked.epochs}",
-        )
+        data = asked.out / f"data-{seed}"
+        out = asked.out / f"{method.replace(':', '-')}-{seed}-{asked.epochs}"
         if not (out / "scores.json").is_file():
             more = ["--resume"] if (out / "checkpoint.pt").is_file() else []
             words = ["--method", method, "--epochs", asked.epochs, "--seed", seed]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -122,3 +122,14 @@ def _scores(moment: Any) -> str:
         for name, value in moment.validation.items()
     )
     return f"val: {scores}" if scores else ""
+
+
+def say(line: str) -> None:
+    """Print a line of the result as it is, however long."""
+    out().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def tell(kind: str, sentences: Iterable[str]) -> None:
+    """Print sentences beside the result, each led by its kind: note or warning."""
+    for sentence in sentences:
+        err.print(f"{kind}: {sentence}", markup=False, soft_wrap=True)

@@ -1,0 +1,31 @@
+"""Options that are written as one text with commas."""
+
+from __future__ import annotations
+
+from medmnist_det.errors import InputError
+
+
+def words(text: str | None) -> list[str] | None:
+    """Return the words between commas; None for an option that was not given."""
+    return None if text is None else [word.strip() for word in text.split(",")]
+
+
+def numbers(option: str, text: str | None) -> list[float] | None:
+    """Return the numbers between commas; None for an option that was not given.
+
+    Raises InputError that names the option.
+    """
+    if text is None:
+        return None
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"{option} {text!r} is no number, nor numbers with commas") from error
+
+
+def pair(option: str, text: str) -> tuple[int, int]:
+    """Return two whole numbers. Raises InputError that names the option."""
+    found = numbers(option, text) or []
+    if len(found) != 2 or any(number != int(number) for number in found):
+        raise InputError(f"{option} {text!r} is not two whole numbers with a comma, such as 10,99")
+    return int(found[0]), int(found[1])
