@@ -1,10 +1,12 @@
 """The command line: parses, calls, prints. Only this file knows Typer.
 
-Commands import what they need inside their bodies, so that ``--help`` answers at once.
+Commands import what they need inside their bodies, so that ``--help`` answers at once. For the same
+reason annotations are no texts here (``from __future__ import annotations``): Typer would evaluate
+each of them four times.
 """
 
-from __future__ import annotations
-
+import atexit
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from annotators.options import AnnotatorOptions
     from annotators.simulate import SimulatedCrowd
     from medmnist_det.folder import Folder
+
+# What was imported lives until the end; looking through it for garbage then would only take time.
+atexit.register(gc.freeze)
 
 
 class _Group(TyperGroup):
@@ -397,7 +402,7 @@ def _crowd(
     box_noise: str | None,
     spurious: str | None,
     coverage: str | None,
-) -> tuple[AnnotatorOptions, ...]:
+) -> tuple["AnnotatorOptions", ...]:
     """Return the annotators that the options describe."""
     from annotators.options import crowd_options
 
@@ -412,7 +417,7 @@ def _crowd(
     )
 
 
-def _check(folder: Folder) -> str:
+def _check(folder: "Folder") -> str:
     from medmnist_det.folder import verify as check
 
     images = sum(count["images"] for count in folder.manifest["counts"].values())
@@ -420,7 +425,7 @@ def _check(folder: Folder) -> str:
         return check(folder, advance)
 
 
-def _warn_not_dominant(crowd: SimulatedCrowd) -> None:
+def _warn_not_dominant(crowd: "SimulatedCrowd") -> None:
     odd = [str(rater) for rater in crowd.not_dominant]
     if odd:
         names = f"{', '.join(odd[:10])}{' ...' * (len(odd) > 10)}"
@@ -659,7 +664,7 @@ def train_reference(
             one.name: mean.value for one, mean in zip(found.metrics, found.headline, strict=True)
         }
 
-    def aggregate(folder: Folder, method: str) -> None:
+    def aggregate(folder: "Folder", method: str) -> None:
         for kind, sentence in fuse_missing(folder, method):
             tell(kind, (sentence,))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -76,18 +75,23 @@ def run(
     ranges = list(dict.fromkeys((size.low, size.high) for size in sizes))
     place = [ranges.index((size.low, size.high)) for size in sizes]
     precision, recall = function(problem, np.asarray(thresholds, dtype=np.float64), ranges)
-    return Curves(
-        precision=_undefined(precision)[:, :, :, place], recall=_undefined(recall)[:, :, place]
-    )
+    for values in (precision, recall):
+        values[values < 0] = np.nan
+    if len(ranges) < len(sizes):
+        precision, recall = precision[:, :, :, place], recall[:, :, place]
+    return Curves(precision=precision, recall=recall)
 
 
 def describe(engine: Engine) -> str:
     """Return the engine's name and version."""
+    if engine == "hotcoco":
+        import hotcoco
+
+        return f"hotcoco {hotcoco.__version__}"
+    # Only where it has to be: importing this takes longer than scoring a small file.
+    from importlib.metadata import version
+
     return f"{engine} {version(engine)}"
-
-
-def _undefined(values: np.ndarray) -> np.ndarray:
-    return np.where(values < 0, np.nan, values)
 
 
 _Arrays = tuple[np.ndarray, np.ndarray]

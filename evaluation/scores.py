@@ -120,8 +120,8 @@ def score_problem(
                 name=name,
                 objects=int(objects[k]),
                 detections=int(detections[k]),
-                ap=tuple(table.ap(metric, classes=[k]).value for metric in metrics),
-                ar=table.ar(classes=[k]).value,
+                ap=tuple(table.ap(metric, classes=slice(k, k + 1)).value for metric in metrics),
+                ar=table.ar(classes=slice(k, k + 1)).value,
             )
             for k, name in enumerate(names)
         ),
@@ -129,6 +129,9 @@ def score_problem(
         thresholds=thresholds,
         precision=curves.precision[:, :, :, 0, -1],
     )
+
+
+_ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -141,15 +144,11 @@ class _Table:
         place = {value: row for row, value in enumerate(self.thresholds)}
         return [place[value] for value in metric.thresholds]
 
-    def ap(
-        self, metric: Metric, *, size: int = 0, limit: int = -1, classes: list[int] | None = None
-    ) -> Mean:
-        values = self.curves.precision[..., size, limit][self.rows(metric)]
-        return _mean(values if classes is None else values[..., classes])
+    def ap(self, metric: Metric, *, size: int = 0, limit: int = -1, classes: slice = _ALL) -> Mean:
+        return _mean(self.curves.precision[:, :, classes, size, limit][self.rows(metric)])
 
-    def ar(self, *, size: int = 0, limit: int = -1, classes: list[int] | None = None) -> Mean:
-        values = self.curves.recall[..., size, limit][self.rows(COCO)]
-        return _mean(values if classes is None else values[..., classes])
+    def ar(self, *, size: int = 0, limit: int = -1, classes: slice = _ALL) -> Mean:
+        return _mean(self.curves.recall[:, classes, size, limit][self.rows(COCO)])
 
 
 def _mean(values: Float[np.ndarray, "*any K"]) -> Mean:

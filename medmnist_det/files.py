@@ -7,7 +7,7 @@ import errno
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 from isal import igzip, isal_zlib
@@ -63,18 +63,25 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a plain or gzipped file for reading its content. Raises InputError."""
+    with naming(path), path.open("rb") as file:
+        if file.peek(2)[:2] != b"\x1f\x8b":
+            yield file
+            return
+        try:
+            yield igzip.IGzipFile(fileobj=file)  # type: ignore[misc]  # all that a reader needs
+        except (igzip.BadGzipFile, EOFError, _BAD_DATA) as error:
+            raise InputError(
+                f"{path}: the gzip stream is corrupt or cut short ({error}); fetch or make it again"
+            ) from error
+
+
 def read_bytes(path: Path) -> bytes:
     """Return the content of a plain or gzipped file. Raises InputError."""
-    with naming(path):
-        content = path.read_bytes()
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        return igzip.decompress(content)
-    except (OSError, EOFError, _BAD_DATA) as error:
-        raise InputError(
-            f"{path}: the gzip stream is corrupt or cut short ({error}); fetch or make it again"
-        ) from error
+    with opened(path) as file:
+        return file.read()
 
 
 def read_json(path: Path) -> Any:
