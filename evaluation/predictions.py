@@ -21,7 +21,7 @@ from medmnist_det.boxes import xyxy_to_xywh
 from medmnist_det.coco import RATER_KEYS, read_coco
 from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError
-from medmnist_det.files import opened, read_json
+from medmnist_det.files import opened, read_json, refuse_pipe
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Int
@@ -58,6 +58,7 @@ def read_predictions(
         return _checked(path, read_yolo(path, truth))
     columns = _at_once(path, truth)
     if columns is None:
+        refuse_pipe(path)
         rows = read_json(path)
         if isinstance(rows, dict) and "annotations" in rows:
             return _label_set(path, rows, truth, rater, hint)

@@ -22,7 +22,7 @@ from evaluation.problem import Boxes, Truth, ascending
 from medmnist_det.coco import coco_lists
 from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError
-from medmnist_det.files import read_bytes
+from medmnist_det.files import read_bytes, refuse_pipe
 from medmnist_det.labels import Classes
 
 if TYPE_CHECKING:
@@ -39,7 +39,11 @@ def read_truth(path: Path) -> Truth:
     crowd regions are accepted, as pycocotools accepts them. Raises InputError that names the file,
     the entry and the remedy.
     """
-    return _at_once(path, read_bytes(path)) or _entry_by_entry(path)
+    truth = _at_once(path, read_bytes(path))
+    if truth is None:
+        refuse_pipe(path)
+        truth = _entry_by_entry(path)
+    return truth
 
 
 class _Image(msgspec.Struct, gc=False):

@@ -84,6 +84,15 @@ def read_bytes(path: Path) -> bytes:
         return file.read()
 
 
+def refuse_pipe(path: Path) -> None:
+    """Stop before a second reading of what gives its content only once. Raises InputError."""
+    if not path.is_file():
+        raise InputError(
+            f"{path}: holds something faulty or unusual, and a pipe cannot be read again to say "
+            "what; save it as a file and name that"
+        )
+
+
 def read_json(path: Path) -> Any:
     """Return the content of a plain or gzipped JSON file, bare NaN and Infinity included.
 

@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from pathlib import Path
 from unittest import mock
 
@@ -111,6 +112,21 @@ def test_what_is_no_json_is_refused_however_it_is_cut(
 
     with pytest.raises(InputError, match="not a whole JSON file"):
         read_predictions(write(tmp_path / "p.json", spoil(orjson.dumps(rows))), truth)
+
+
+def test_a_pipe_is_read_once(truth, rows):
+    whole, unusual = (orjson.dumps(one) for one in (rows, {"annotations": rows}))
+
+    assert len(read_predictions(_pipe(whole), truth).boxes) == 30
+    with pytest.raises(InputError, match="a pipe cannot be read again to say what; save it as"):
+        read_predictions(_pipe(unusual), truth)
+
+
+def _pipe(content):
+    out, into = os.pipe()
+    os.write(into, content)
+    os.close(into)
+    return Path(f"/dev/fd/{out}")
 
 
 def test_an_empty_list_is_valid(tmp_path, truth):
