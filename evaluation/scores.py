@@ -6,6 +6,7 @@ no AP. Every mean says how many classes it covers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,6 +107,7 @@ def score_problem(
     counted = ~problem.objects.crowd
     objects = np.bincount(problem.objects.label[counted], minlength=problem.classes)
     detections = np.bincount(problem.detections.label, minlength=problem.classes)
+    ap, ar = [table.ap_of_each(metric) for metric in metrics], table.ar_of_each()
     return Scores(
         images=problem.images,
         objects=int(counted.sum()),
@@ -120,8 +122,8 @@ def score_problem(
                 name=name,
                 objects=int(objects[k]),
                 detections=int(detections[k]),
-                ap=tuple(table.ap(metric, classes=slice(k, k + 1)).value for metric in metrics),
-                ar=table.ar(classes=slice(k, k + 1)).value,
+                ap=tuple(values[k] for values in ap),
+                ar=ar[k],
             )
             for k, name in enumerate(names)
         ),
@@ -129,9 +131,6 @@ def score_problem(
         thresholds=thresholds,
         precision=curves.precision[:, :, :, 0, -1],
     )
-
-
-_ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -144,11 +143,17 @@ class _Table:
         place = {value: row for row, value in enumerate(self.thresholds)}
         return [place[value] for value in metric.thresholds]
 
-    def ap(self, metric: Metric, *, size: int = 0, limit: int = -1, classes: slice = _ALL) -> Mean:
-        return _mean(self.curves.precision[:, :, classes, size, limit][self.rows(metric)])
+    def ap(self, metric: Metric, *, size: int = 0, limit: int = -1) -> Mean:
+        return _mean(self.curves.precision[..., size, limit][self.rows(metric)])
 
-    def ar(self, *, size: int = 0, limit: int = -1, classes: slice = _ALL) -> Mean:
-        return _mean(self.curves.recall[:, classes, size, limit][self.rows(COCO)])
+    def ar(self, *, size: int = 0, limit: int = -1) -> Mean:
+        return _mean(self.curves.recall[..., size, limit][self.rows(COCO)])
+
+    def ap_of_each(self, metric: Metric) -> list[float | None]:
+        return _each(self.curves.precision[..., 0, -1][self.rows(metric)])
+
+    def ar_of_each(self) -> list[float | None]:
+        return _each(self.curves.recall[..., 0, -1][self.rows(COCO)])
 
 
 def _mean(values: Float[np.ndarray, "*any K"]) -> Mean:
@@ -159,6 +164,15 @@ def _mean(values: Float[np.ndarray, "*any K"]) -> Mean:
         classes=int(covered.sum()),
         of=len(covered),
     )
+
+
+def _each(values: Float[np.ndarray, "*any K"]) -> list[float | None]:
+    """Return the mean of every class; None for one without an object, whose values are all NaN."""
+    # One class a row in memory: numpy then adds each in the order in which it adds one alone, and
+    # the last digit is that of a mean taken by hand from pycocotools' array.
+    rows = np.ascontiguousarray(np.moveaxis(values, -1, 0))
+    means = rows.reshape(len(rows), math.prod(values.shape[:-1])).mean(axis=1)
+    return [None if np.isnan(mean) else float(mean) for mean in means]
 
 
 def _twelve(table: _Table) -> dict[str, Mean]:

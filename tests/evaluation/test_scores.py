@@ -7,8 +7,8 @@ from medmnist_det.errors import InputError
 from tests.evaluation.problems import boxes, problem, random_problem
 
 
-def _coco_summary(one):
-    """Pycocotools' own twelve, from its own summarize."""
+def _pycocotools(one):
+    """Pycocotools' own evaluation, summarized."""
     import contextlib
     import io
 
@@ -21,7 +21,7 @@ def _coco_summary(one):
         evaluator.evaluate()
         evaluator.accumulate()
         evaluator.summarize()
-    return evaluator.stats
+    return evaluator
 
 
 @pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
@@ -34,7 +34,30 @@ def test_the_twelve_numbers_are_those_that_pycocotools_prints(seed, engine):
     found = score_problem(one, ("a", "b", "c"), engine=engine).coco
 
     mine = [-1 if mean.value is None else mean.value for mean in found.values()]
-    np.testing.assert_allclose(mine, _coco_summary(one), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(mine, _pycocotools(one).stats, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_class_alone_has_the_mean_that_is_taken_by_hand(seed, engine):
+    one = random_problem(
+        np.random.default_rng(seed), images=20, classes=7, objects=60, detections=300
+    )
+
+    found = score_problem(one, tuple("abcdefg"), metrics=(COCO,), engine=engine).classes
+
+    precision = _pycocotools(one).eval["precision"]
+    for k, row in enumerate(found):
+        alone = precision[:, :, k, 0, -1]
+        assert row.ap == (float(np.mean(alone[alone > -1])),)
+
+
+@pytest.mark.parametrize("metrics", [HEADLINE, (COCO,)])
+def test_no_class_at_all_has_no_score(metrics):
+    found = score_problem(problem(boxes(), boxes(), classes=0), (), metrics=metrics)
+
+    assert found.classes == ()
+    assert all(mean.value is None and mean.of == 0 for mean in found.headline)
 
 
 def test_predictions_made_from_the_truth_score_exactly_one():
