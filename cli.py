@@ -7,6 +7,7 @@ each of them four times.
 
 import atexit
 import gc
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -23,8 +24,15 @@ if TYPE_CHECKING:
     from annotators.simulate import SimulatedCrowd
     from medmnist_det.folder import Folder
 
-# What was imported lives until the end; looking through it for garbage then would only take time.
-atexit.register(gc.freeze)
+
+@atexit.register
+def _end_at_once() -> None:
+    """Look for no garbage among all that was imported, which lives until the end anyway.
+
+    That would take 17 ms. Torch is left alone: Triton complains of what nobody collected.
+    """
+    if "torch" not in sys.modules:
+        gc.freeze()
 
 
 class _Group(TyperGroup):
@@ -181,8 +189,10 @@ def annotate(
 ) -> None:
     """Let simulated annotators label any COCO data set.
 
-    Writes crowd.json (COCO with a rater_id per annotation), provenance.json (the truth behind every
-    box) and annotators.json (their matrices). Example: medmnist-det annotate truth.json --seed 1
+    Example: medmnist-det annotate truth.json --seed 1
+
+    Writes crowd.json (COCO with a rater_id per annotation), provenance.json
+    (the truth behind every box) and annotators.json (their matrices).
     """
     from annotators.simulate import SimulatedCrowd, draw_annotators
     from medmnist_det.annotate import annotate as make
@@ -276,7 +286,9 @@ def import_(
 ) -> None:
     """Read labels of other tools into a COCO file, the way back from 'export'.
 
-    CSV may be VinDr-CXR's. Example: medmnist-det import yolo-set train.json --split train
+    Example: medmnist-det import yolo-set train.json --split train
+
+    CSV may be VinDr-CXR's.
     """
     from medmnist_det.coco import read_coco, write_coco
     from medmnist_det.formats.export import read_labels
@@ -645,9 +657,10 @@ def train_reference(
 
     Example: medmnist-det train-reference --method dawid-skene
 
-    Labels are aggregated first where need be. The run's folder gets checkpoint.pt, history.json,
-    curves.png, preds.json and scores.json. Several GPUs: torchrun --nproc-per-node 2 --no-python
-    medmnist-det train-reference
+    Labels are aggregated first where need be. The run's folder gets
+    checkpoint.pt, history.json, curves.png, preds.json and scores.json.
+
+    Several GPUs: torchrun --nproc-per-node 2 --no-python medmnist-det train-reference
     """
     from annotators.infer.missing import fuse_missing
     from annotators.infer.wbf import wbf
@@ -721,8 +734,8 @@ def predict(
 
     Example: medmnist-det predict --checkpoint runs/earl-n-0/checkpoint.pt
 
-    Of a folder of images, those with a whole number as name (000012.png) get it as image_id;
-    if any has another name, all get their file names.
+    Of a folder of images, those with a whole number as name (000012.png) get it
+    as image_id; if any has another name, all get their file names.
     """
     from medmnist_det.reference.run import predict_folder
 
