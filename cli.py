@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from medmnist_det.errors import InputError
 from medmnist_det.option_text import numbers, pair, words
-from medmnist_det.terminal import err, progress, say, stages, tell, training
+from medmnist_det.terminal import err, naming_output, progress, say, stages, tell, training
 from medmnist_det.terminal import out as stdout
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with naming_output():
+                return super().invoke(ctx)
         except InputError as error:
             err.print(f"error: {error}", markup=False, soft_wrap=True)
             raise typer.Exit(2) from error

@@ -16,7 +16,7 @@ from evaluation.dataset import Source
 from evaluation.engines import Engine
 from evaluation.metrics import HEADLINE, Metric
 from evaluation.predictions import Predictions, read_predictions
-from evaluation.problem import Problem, Truth, renumbered
+from evaluation.problem import Boxes, Problem, Truth, renumbered
 from evaluation.quality import Quality, label_quality
 from evaluation.scores import Scores, score_problem
 from evaluation.truth import read_truth
@@ -89,9 +89,7 @@ def assess(
     """Return every number of a prediction file or label set. Raises InputError for bad files."""
     progress(f"reading {path}", 0, 0)
     predictions = read_predictions(path, source.truth, rater=rater, hint=source.hint)
-    truth, boxes = source.truth, predictions.boxes
-    if predictions.looked is not None:
-        truth, boxes = truth.only(predictions.looked), renumbered(boxes, predictions.looked)
+    truth, boxes = _looked_at(source.truth, predictions)
     problem = truth.problem(boxes)
     quick = len(boxes) <= QUICK
     errors = quick if options.errors is None else options.errors
@@ -120,8 +118,15 @@ def assess(
         confusion=_confusion(problem, options.metrics[0]) if errors else None,
         quality=label_quality(problem) if predictions.drawn else None,
         not_looked=len(source.truth.ids) - len(truth.ids),
-        warnings=(*predictions.warnings, *_mix_up(source, path, predictions, scores)),
+        warnings=(*predictions.warnings, *_mix_up(source, path, rater, len(boxes), scores)),
     )
+
+
+def _looked_at(truth: Truth, predictions: Predictions) -> tuple[Truth, Boxes]:
+    """Return what a rater looked at, and the boxes there; a detector looks at every image."""
+    if predictions.looked is None:
+        return truth, predictions.boxes
+    return truth.only(predictions.looked), renumbered(predictions.boxes, predictions.looked)
 
 
 def _resampled(
@@ -160,25 +165,22 @@ def _confusion(problem: Problem, metric: Metric) -> Confusion:
 
 
 def _mix_up(
-    source: Source, path: Path, predictions: Predictions, scores: Scores
+    source: Source, path: Path, rater: str | None, boxes: int, scores: Scores
 ) -> tuple[str, ...]:
     """Warn where image ids of another split fit by number alone: all splits count from 1."""
     here = scores.headline[0].value
-    if (
-        here is None
-        or here > _HOPELESS
-        or len(predictions.boxes) == 0
-        or predictions.looked is not None
-    ):
+    if here is None or here > _HOPELESS or boxes == 0:
         return ()
     for split in source.other_splits():
         try:
             other = read_truth(source.path_of(split))
-            boxes = read_predictions(path, other).boxes
+            other, boxes_there = _looked_at(other, read_predictions(path, other, rater=rater))
         except InputError:
             continue
         names = other.classes.names
-        there = score_problem(other.problem(boxes), names, digit_sizes=False).headline[0].value
+        there = (
+            score_problem(other.problem(boxes_there), names, digit_sizes=False).headline[0].value
+        )
         if there is not None and there > _SENSIBLE:
             return (
                 f"{path}: scores {here:.3f} on the split {source.split!r} but {there:.3f} on "

@@ -63,7 +63,7 @@ _STYLE: dict[Any, Any] = {
 def figures(found: Assessment) -> dict[str, Callable[[], Figure]]:
     """Return the figures that an assessment has data for, each drawn when called."""
     drawn: dict[str, Callable[[], Figure]] = {}
-    if found.scores.objects:
+    if found.scores.headline[0].value is not None:
         drawn["precision-recall"] = lambda: _precision_recall(found)
         drawn["classes"] = lambda: _classes(found)
     if found.budgets:
@@ -124,7 +124,7 @@ def _precision_recall(found: Assessment) -> Figure:
     row = scores.thresholds.index(metric.thresholds[0])
     curves = scores.precision[row]
     figure, axes = _new(6.4, 5.2)
-    known = [k for k, one in enumerate(scores.classes) if one.objects]
+    known = [k for k, one in enumerate(scores.classes) if one.ap[0] is not None]
     few = len(known) <= 10
     for place, k in enumerate(known):
         colour = colormaps["tab10"](place % 10) if few else "#94a3b8"
@@ -144,7 +144,7 @@ def _precision_recall(found: Assessment) -> Figure:
 
 def _classes(found: Assessment) -> Figure:
     scores = found.scores
-    rows = [one for one in scores.classes if one.objects]
+    rows = [one for one in scores.classes if one.ap[0] is not None]
     place = np.arange(len(rows))
     figure, axes = _new(6.4, max(2.2, 0.34 * len(rows) + 1))
     height = 0.8 / len(scores.metrics)

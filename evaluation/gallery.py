@@ -149,11 +149,15 @@ def _picture(folder: Path | None, name: str) -> str | None:
     """Return a picture as a data URI; None where there is none below the folder."""
     if folder is None:
         return None
-    path = (folder / name).resolve()
-    # A truth file from elsewhere may name any path; only pictures of the folder belong on a page.
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+    try:
+        path = (folder / name).resolve()
+        # A truth file may name any path; only pictures of the folder belong on a page.
+        if not path.is_relative_to(folder.resolve()) or not path.is_file():
+            return None
+        content = path.read_bytes()
+    except (OSError, ValueError):
+        # A name that no file can have, or a picture that may not be read.
         return None
-    content = path.read_bytes()
     media = next((kind for magic, kind in _MEDIA.items() if content.startswith(magic)), None)
     if media is None:
         return None

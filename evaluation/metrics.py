@@ -36,19 +36,25 @@ def parse_metric(text: str) -> Metric:
     except ValueError:
         numbers = []
     if len(numbers) == 1 and 0 < numbers[0] <= 1:
-        return Metric(f"mAP@{numbers[0]:g}", (numbers[0],))
-    if len(numbers) == 3 and 0 < numbers[0] <= numbers[1] <= 1 and numbers[2] > 0:
+        return Metric(f"mAP@{_short(numbers[0])}", (numbers[0],))
+    if len(numbers) == 3 and 0 < numbers[0] <= numbers[1] <= 1 and numbers[2] >= 1e-4:
         first, last, step = numbers
         count = round((last - first) / step) + 1
         if abs(first + (count - 1) * step - last) < 1e-9:
             if (first, last, step) == (0.5, 0.95, 0.05):
                 return COCO
             thresholds = tuple(np.linspace(first, last, count).tolist())
-            return Metric(f"mAP@[{first:g}:{last:g}:{step:g}]", thresholds)
+            name = ":".join(map(_short, numbers))
+            return Metric(f"mAP@[{name}]", thresholds)
     raise InputError(
         f"--iou {text}: give one threshold such as 0.4, or first:last:step such as 0.5:0.95:0.05, "
-        "above 0 and up to 1"
+        "above 0 and up to 1, in steps of .0001 or more"
     )
+
+
+def _short(number: float) -> str:
+    """Return a number as short as it can be without becoming another one."""
+    return f"{number:g}" if float(f"{number:g}") == number else repr(number)
 
 
 def union(metrics: tuple[Metric, ...]) -> tuple[float, ...]:

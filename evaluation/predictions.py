@@ -20,8 +20,8 @@ from evaluation.yolo import read_yolo
 from medmnist_det.boxes import xyxy_to_xywh
 from medmnist_det.coco import RATER_KEYS, read_coco
 from medmnist_det.entries import Entries
-from medmnist_det.errors import InputError
-from medmnist_det.files import opened, read_json, refuse_pipe
+from medmnist_det.errors import InputError, shown
+from medmnist_det.files import opened, read_json
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Int
@@ -58,7 +58,6 @@ def read_predictions(
         return _checked(path, read_yolo(path, truth))
     columns = _at_once(path, truth)
     if columns is None:
-        refuse_pipe(path)
         rows = read_json(path)
         if isinstance(rows, dict) and "annotations" in rows:
             return _label_set(path, rows, truth, rater, hint)
@@ -98,7 +97,7 @@ def _at_once(path: Path, truth: Truth) -> _Columns | None:
     with opened(path) as file, no_collection():
         try:
             parts = [_columns(_decoder.decode(piece)) for piece in _pieces(file)]
-        except (msgspec.MsgspecError, OverflowError):
+        except (msgspec.MsgspecError, OverflowError, RecursionError):
             return None
     # Only an empty list is one piece without an entry; else a comma stands before the end.
     if len(parts) > 1 and len(parts[-1]["score"]) == 0:
@@ -152,17 +151,17 @@ def _known(
 ) -> Int[np.ndarray, " n"]:
     values = entries.column(key)
     for k, value in enumerate(values):
-        if not isinstance(value, int | str):
+        if not isinstance(value, int | str) or isinstance(value, bool):
             raise InputError(
-                f"{entries.path}, {entries.kind} {k}: {key} is {value!r}; give one of the ids in "
-                f"{truth.source}"
+                f"{entries.path}, {entries.kind} {k}: {key} is {shown(value)}; give one of the ids "
+                f"in {truth.source}"
             )
     row = {value: k for k, value in enumerate(ids)}
     bad = [k for k, value in enumerate(values) if value not in row]
     if bad:
-        known = f"{ids[0]!r} to {ids[-1]!r}" if ids else "none"
+        known = f"{shown(ids[0])} to {shown(ids[-1])}" if ids else "none"
         raise InputError(
-            f"{entries.path}, {entries.kind} {bad[0]}: {key} {values[bad[0]]!r} is not in "
+            f"{entries.path}, {entries.kind} {bad[0]}: {key} {shown(values[bad[0]])} is not in "
             f"{truth.source}, whose ids are {known} ({len(bad):,} of {len(values):,} entries name "
             f"such ids); {hint(set(values)) or 'name the truth that the file was made for'}"
         )
@@ -185,7 +184,7 @@ def _label_set(
     if not isinstance(rows, list):
         raise InputError(f"{path}: 'annotations' is {_kind(rows)}; it must be a list of boxes")
     entries = Entries(path, "annotation", rows)
-    crowd = any(key in row for row in rows[:1] for key in RATER_KEYS)
+    crowd = any(key in row for row in rows for key in RATER_KEYS)
     if rater is not None or crowd:
         return _one_rater(path, truth, rater, hint)
     scored = bool(rows) and entries.have("score")

@@ -82,9 +82,9 @@ class Scores:
     precision: Float[np.ndarray, "T 101 K"]
 
     @property
-    def without_objects(self) -> tuple[ClassScore, ...]:
-        """Classes that no mean can cover."""
-        return tuple(row for row in self.classes if row.objects == 0)
+    def undefined(self) -> tuple[ClassScore, ...]:
+        """Classes that no mean can cover: no object, or none of at most 1e10 square pixels."""
+        return tuple(row for row in self.classes if row.ap[0] is None)
 
 
 def score_problem(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Column, Table
 from rich.text import Text
 
 from evaluation.assessment import Assessment, Comparison
@@ -74,15 +75,36 @@ def _whole(text: str) -> Text:
 _GAP = "  "
 
 
+class _Table(Table):
+    """Gives up neither a digit nor a row's name: where a terminal is too narrow its lines wrap."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        names, *numbers = self.columns
+        for column in numbers:
+            column.min_width = _widest(column)
+        room = options.max_width - sum(map(_widest, numbers)) - len(self.columns) - 1
+        names.width = min(_widest(names), max(room, _NAME))
+        return super().__rich_console__(console, options)
+
+
+# The least that is left of a name.
+_NAME = 12
+
+
+def _widest(column: Column) -> int:
+    cells = (column.header, *column.cells)
+    return max(cell_len(line) for cell in cells for line in str(cell).split("\n"))
+
+
 def _table(title: str, first: str, *others: str) -> Table:
-    table = Table(
+    table = _Table(
         title=Text(title, style="bold", no_wrap=True, overflow="ignore"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=0,
         header_style="",
     )
-    table.add_column(Text(first), overflow="fold", min_width=min(10, len(first) + 4))
+    table.add_column(Text(first), overflow="fold")
     for name in others:
         table.add_column(Text(_GAP + name), justify="right", no_wrap=True)
     return table
@@ -209,13 +231,14 @@ def _classes(scores: Scores) -> Table:
 
 def notes(found: Assessment) -> Iterator[str]:
     """Yield what the numbers leave out, a sentence each."""
-    empty = found.scores.without_objects
+    empty = found.scores.undefined
     if empty:
+        size = " to 1e10 square pixels, where COCO's end," if any(e.objects for e in empty) else ""
         boxes = sum(row.detections for row in empty)
         names = ", ".join(plain(row.name) for row in empty[:10]) + (", ..." if empty[10:] else "")
         yield (
-            f"No object of {_count(len(empty), 'class', 'classes')} ({names}): undefined, not part "
-            f"of any mean; the {boxes:,} boxes there cost nothing."
+            f"No object{size} of {_count(len(empty), 'class', 'classes')} ({names}): undefined, "
+            f"not part of any mean; the {boxes:,} boxes there cost nothing."
         )
     if found.not_looked:
         yield f"{found.not_looked:,} images that this rater did not look at are left out."

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,9 @@ import numpy as np
 
 from evaluation.problem import Boxes, Truth, ascending
 from medmnist_det.coco import coco_lists
-from medmnist_det.entries import Entries
+from medmnist_det.entries import LARGEST, Entries
 from medmnist_det.errors import InputError
-from medmnist_det.files import read_bytes, refuse_pipe
+from medmnist_det.files import read_bytes
 from medmnist_det.labels import Classes
 
 if TYPE_CHECKING:
@@ -39,11 +39,7 @@ def read_truth(path: Path) -> Truth:
     crowd regions are accepted, as pycocotools accepts them. Raises InputError that names the file,
     the entry and the remedy.
     """
-    truth = _at_once(path, read_bytes(path))
-    if truth is None:
-        refuse_pipe(path)
-        truth = _entry_by_entry(path)
-    return truth
+    return _at_once(path, read_bytes(path)) or _entry_by_entry(path)
 
 
 class _Image(msgspec.Struct, gc=False):
@@ -94,7 +90,7 @@ def _at_once(path: Path, content: bytes) -> Truth | None:
     with no_collection():
         try:
             return _from_file(path, _decoder.decode(content))
-        except (msgspec.MsgspecError, OverflowError):
+        except (msgspec.MsgspecError, OverflowError, RecursionError):
             return None
 
 
@@ -108,7 +104,7 @@ def _from_file(path: Path, file: _File) -> Truth | None:
     fine = (
         len(set(truth_ids)) == len(truth_ids)
         and len(set(class_ids)) == len(class_ids)
-        and all(one.width >= 1 and one.height >= 1 for one in file.images)
+        and all(1 <= side <= LARGEST for one in file.images for side in (one.width, one.height))
         and image.max(initial=-1) < len(truth_ids)
         and label.max(initial=-1) < len(class_ids)
         and sound(bbox)
@@ -156,8 +152,9 @@ def stacked(boxes: list[tuple[float, float, float, float]]) -> Float[np.ndarray,
 
 
 def sound(bbox: Float[np.ndarray, "n 4"]) -> bool:
-    """Say whether every box is finite and no side is negative."""
-    return bool(np.isfinite(bbox).all() and (bbox[:, 2:] >= 0).all())
+    """Say whether no box lies beyond all images, not even at NaN, and no side is negative."""
+    low, high, side = bbox.min(initial=0), bbox.max(initial=0), bbox[:, 2:].min(initial=0)
+    return bool(low >= -LARGEST and high <= LARGEST and side >= 0)
 
 
 def _entry_by_entry(path: Path) -> Truth:
@@ -192,29 +189,35 @@ def _entry_by_entry(path: Path) -> Truth:
 def _sizes(images: Entries) -> Int[np.ndarray, "images 2"] | None:
     if not all("width" in row and "height" in row for row in images.rows):
         return None
-    sides = [images.numbers(side) for side in ("width", "height")]
-    for side, values in zip(("width", "height"), sides, strict=True):
-        images.refuse(
-            ~(values >= 1) | (values != np.floor(values)),
-            lambda k, side=side: (
-                f"{side} is {images.rows[k][side]!r}; sizes are whole pixels, 1 or more"
-            ),
-        )
-    return np.stack(sides, axis=1).astype(np.int64)
+    return np.stack([images.pixels("width"), images.pixels("height")], axis=1)
 
 
 def _truth(path: Path, *, ids: list[Any], names: list[str], **columns: Any) -> Truth:
-    """Return the truth with its images, in the order of the file until here, in id order."""
-    order = ascending(tuple(ids))
-    row = np.empty(len(order), dtype=np.int64)
-    row[order] = np.arange(len(order))
+    """Return the truth with its images and classes, until here as in the file, in id order.
+
+    Means over classes taken in another order may differ from pycocotools' in the last digit.
+    """
+    order, image_row = _in_order(ids)
     sizes, classes = columns.pop("sizes"), columns.pop("classes")
-    image = row[columns.pop("image")]
+    class_order, class_row = _in_order(classes.ids)
+    classes = Classes(
+        ids=tuple(classes.ids[k] for k in class_order),
+        names=tuple(classes.names[k] for k in class_order),
+    )
+    image, label = image_row[columns.pop("image")], class_row[columns.pop("label")]
     return Truth(
         source=str(path),
         ids=tuple(ids[k] for k in order),
         names=tuple(names[k] for k in order),
         sizes=None if sizes is None else sizes.reshape(-1, 2)[order],
         classes=classes,
-        boxes=Boxes.of(image=image, **columns),
+        boxes=Boxes.of(image=image, label=label, **columns),
     )
+
+
+def _in_order(ids: Sequence[Any]) -> tuple[list[int], Int[np.ndarray, " n"]]:
+    """Return the rows of the ids in ascending order, and the place of every row in it."""
+    order = ascending(tuple(ids))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return order, place

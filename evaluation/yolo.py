@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from evaluation.problem import Boxes, Truth
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.files import naming
 
 _LINE = "lines are: class x_center y_center width height score, all but the class within 0 to 1"
@@ -27,7 +27,7 @@ def read_yolo(folder: Path, truth: Truth) -> Boxes:
         )
     row_of = _rows_by_stem(truth)
     with naming(folder):
-        files = sorted(folder.glob("*.txt"))
+        files = sorted(file for file in folder.iterdir() if file.suffix.lower() == ".txt")
     if not files:
         raise InputError(f"{folder}: holds no .txt file; name the folder of the label files")
     strange = [file.name for file in files if file.stem not in row_of]
@@ -65,19 +65,19 @@ def _numbers(file: Path, k: int, line: str, classes: int) -> list[float]:
         numbers = [float(word) for word in line.split()]
     except ValueError:
         raise InputError(
-            f"{file}, line {k}: {line.strip()!r} is no row of numbers; {_LINE}"
+            f"{file}, line {k}: {shown(line.strip())} is no row of numbers; {_LINE}"
         ) from None
     if len(numbers) == 5:
         raise InputError(f"{file}, line {k}: has no score; write it as the sixth number")
     if len(numbers) != 6:
         raise InputError(f"{file}, line {k}: has {len(numbers)} numbers, not six; {_LINE}")
     if not np.isfinite(numbers).all():
-        raise InputError(f"{file}, line {k}: {line.strip()!r} is not finite; {_LINE}")
+        raise InputError(f"{file}, line {k}: {shown(line.strip())} is not finite; {_LINE}")
     if min(numbers[3:5]) < 0:
         raise InputError(f"{file}, line {k}: has a negative size ({min(numbers[3:5])}); {_LINE}")
-    if max(numbers[1:5]) > 2:
-        # Boxes may reach a little over the edge; a centre at twice the width is pixels.
-        raise InputError(f"{file}, line {k}: {line.strip()!r} seems to be in pixels; {_LINE}")
+    if max(numbers[1:5]) > 2 or min(numbers[1:3]) < -1:
+        # Boxes may reach a little over the edge; a centre a whole width beyond it is pixels.
+        raise InputError(f"{file}, line {k}: {shown(line.strip())} seems to be in pixels; {_LINE}")
     if numbers[0] not in range(classes):
         raise InputError(
             f"{file}, line {k}: class {numbers[0]:g} is not among 0 to {classes - 1}; classes are "

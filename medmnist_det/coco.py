@@ -225,17 +225,8 @@ def _read_images(path: Path, rows: list[Any]) -> Images:
     entries = Entries(path, "image", rows)
     ids = entries.unique("id")
     names = tuple(str(row.get("file_name", key)) for row, key in zip(rows, ids, strict=True))
-    size = {key: entries.numbers(key) for key in ("width", "height")}
-    for key, values in size.items():
-        entries.refuse(
-            ~(values >= 1) | (values != np.floor(values)),
-            lambda k, key=key: f"{key} is {rows[k][key]!r}; sizes are whole pixels, 1 or more",
-        )
     return Images(
-        ids=ids,
-        names=names,
-        width=size["width"].astype(np.int64),
-        height=size["height"].astype(np.int64),
+        ids=ids, names=names, width=entries.pixels("width"), height=entries.pixels("height")
     )
 
 

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medmnist_det.boxes import xywh_to_xyxy
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 _BOX = "boxes are [x, y, width, height] in pixels"
+
+#: No image is so large; beyond it areas would leave the range of floating point in the end.
+LARGEST = 1e9
 
 
 class Entries:
@@ -24,7 +27,7 @@ class Entries:
         self.path, self.kind, self.rows = path, kind, rows
         for k, row in enumerate(rows):
             if not isinstance(row, dict):
-                raise InputError(f"{path}, {kind} {k}: is {row!r}; it must be an object")
+                raise InputError(f"{path}, {kind} {k}: is {shown(row)}; it must be an object")
 
     def have(self, key: str) -> bool:
         """Say whether the column is there; one that only some entries have is refused."""
@@ -45,11 +48,15 @@ class Entries:
         """Return ids: whole numbers or texts, no two alike."""
         values, seen = self.column(key), set()
         for k, value in enumerate(values):
-            if not isinstance(value, int | str):
-                raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; give a number")
+            if not (isinstance(value, str) or (type(value) is int and abs(value) < 1 << 63)):
+                raise InputError(
+                    f"{self.path}, {self.kind} {k}: {key} is {shown(value)}; give a whole number "
+                    "below 2**63 or a text"
+                )
             if value in seen:
                 raise InputError(
-                    f"{self.path}, {self.kind} {k}: {key} {value!r} is there twice; make it unique"
+                    f"{self.path}, {self.kind} {k}: {key} {shown(value)} is there twice; make it "
+                    "unique"
                 )
             seen.add(value)
         return tuple(values)
@@ -58,11 +65,26 @@ class Entries:
         """Return finite numbers."""
         values = self.column(key)
         for k, value in enumerate(values):
-            if not isinstance(value, int | float):
-                raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; give a number")
-        numbers = np.array(values, dtype=np.float64)
-        self.refuse(~np.isfinite(numbers), lambda k: f"{key} is {values[k]}; give a finite number")
+            if not _is_number(value):
+                raise InputError(
+                    f"{self.path}, {self.kind} {k}: {key} is {shown(value)}; give a number"
+                )
+        numbers = np.array([_float(value) for value in values], dtype=np.float64)
+        self.refuse(
+            ~np.isfinite(numbers), lambda k: f"{key} is {shown(values[k])}; give a finite number"
+        )
         return numbers
+
+    def pixels(self, key: str) -> Int[np.ndarray, " n"]:
+        """Return sides of images."""
+        sides = self.numbers(key)
+        self.refuse(
+            ~((sides >= 1) & (sides <= LARGEST)) | (sides != np.floor(sides)),
+            lambda k: (
+                f"{key} is {shown(self.rows[k][key])}; sizes are whole pixels, 1 to {LARGEST:,.0f}"
+            ),
+        )
+        return sides.astype(np.int64)
 
     def boxes(self, key: str, *, zero_area: bool) -> Float[np.ndarray, "n 4"]:
         """Return the corners of boxes; a width or height of 0 passes only with ``zero_area``."""
@@ -75,13 +97,17 @@ class Entries:
             if not (
                 isinstance(value, list)
                 and len(value) == 4
-                and all(isinstance(number, int | float) for number in value)
+                and all(_is_number(number) for number in value)
             ):
-                raise InputError(f"{self.path}, {self.kind} {k}: {key} is {value!r}; {_BOX}")
-        boxes = np.array(values, dtype=np.float64).reshape(-1, 4)
+                raise InputError(f"{self.path}, {self.kind} {k}: {key} is {shown(value)}; {_BOX}")
+        boxes = np.array([[_float(number) for number in value] for value in values]).reshape(-1, 4)
         self.refuse(
             np.logical_not(np.isfinite(boxes).all(axis=1)),
-            lambda k: f"{key} {values[k]} is not finite; {_BOX}",
+            lambda k: f"{key} {shown(values[k])} is not finite; {_BOX}",
+        )
+        self.refuse(
+            np.abs(boxes).max(axis=1, initial=0) > LARGEST,
+            lambda k: f"{key} {shown(values[k])} lies beyond {LARGEST:,.0f} pixels; {_BOX}",
         )
         for column, side in ((2, "width"), (3, "height")):
             self.refuse(
@@ -97,23 +123,36 @@ class Entries:
 
     def lookup(self, key: str, known: Sequence[int | str], table: str) -> Int[np.ndarray, " n"]:
         """Return the row in ``known`` of every entry's id."""
-        number = {name: k for k, name in enumerate(known)}
+        number: dict[Any, int] = {name: k for k, name in enumerate(known)}
         values = self.column(key)
-        try:
-            return np.array([number[value] for value in values], dtype=np.int64)
-        except (KeyError, TypeError):
-            bad = [
-                k
-                for k, value in enumerate(values)
-                if not isinstance(value, int | str) or value not in number
-            ]
+        rows = [number.get(value, -1) if _is_id(value) else -1 for value in values]
+        bad = [k for k, row in enumerate(rows) if row < 0]
+        if bad:
             raise InputError(
-                f"{self.path}, {self.kind} {bad[0]}: {key} {values[bad[0]]!r} is not in {table} "
-                f"({len(bad)} such entries); add it there or remove them"
-            ) from None
+                f"{self.path}, {self.kind} {bad[0]}: {key} {shown(values[bad[0]])} is not in "
+                f"{table} ({len(bad)} such entries); add it there or remove them"
+            )
+        return np.array(rows, dtype=np.int64)
 
     def refuse(self, bad: np.ndarray, complaint: Callable[[int], str]) -> None:
         """Raise about the first bad entry, if there is one."""
         if bad.any():
             k = int(np.argmax(bad))
             raise InputError(f"{self.path}, {self.kind} {k}: {complaint(k)}")
+
+
+def _is_number(value: Any) -> bool:
+    # True and false count as 1 and 0 in Python.
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_id(value: Any) -> bool:
+    # A whole float finds its whole number, as it does in pycocotools.
+    return _is_number(value) or isinstance(value, str)
+
+
+def _float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return np.inf

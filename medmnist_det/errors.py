@@ -1,4 +1,4 @@
-"""The one exception for what the user can mend."""
+"""The one exception for what the user can mend, and how its message shows a value."""
 
 
 class InputError(Exception):
@@ -7,6 +7,12 @@ class InputError(Exception):
     The message is one sentence that names the file or option, the entry, the value and the remedy.
     The command line shows it without a traceback and exits with code 2.
     """
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: as Python writes it, cut after 100 characters."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 class RefusedError(InputError):

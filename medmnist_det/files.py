@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import orjson
 from isal import igzip, isal_zlib
 
-from medmnist_det.errors import InputError, RefusedError
+from medmnist_det.errors import InputError, RefusedError, shown
 
 _BAD_DATA: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # typed as a value
 
@@ -44,14 +44,20 @@ def naming(path: Path) -> Iterator[None]:
 def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
     """Write the chunks to ``path`` so that a reader sees the old file or the whole new one.
 
-    Raises InputError when the disk or the folder refuses; nothing is left behind then.
+    A link keeps pointing to the file, which is replaced; what is no file (``/dev/stdout``) is
+    written into. Raises InputError when the disk or the folder refuses, leaving nothing behind.
     """
-    temporary = path.with_name(f".{path.name}.part")
     with naming(path):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("wb") as file:
+                file.writelines(chunks)
+            return
+        target = path.resolve()
+        temporary = target.with_name(f".{target.name}.part")
         try:
             with temporary.open("wb") as file:
                 file.writelines(chunks)
-            temporary.replace(path)
+            temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -66,6 +72,11 @@ def make_folder(path: Path) -> None:
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a plain or gzipped file for reading its content. Raises InputError."""
+    if path.is_fifo():
+        raise InputError(
+            f"{path}: is a pipe, which can be read only once, and messages may need a second look; "
+            "save it as a file and name that"
+        )
     with naming(path), path.open("rb") as file:
         if file.peek(2)[:2] != b"\x1f\x8b":
             yield file
@@ -84,15 +95,6 @@ def read_bytes(path: Path) -> bytes:
         return file.read()
 
 
-def refuse_pipe(path: Path) -> None:
-    """Stop before a second reading of what gives its content only once. Raises InputError."""
-    if not path.is_file():
-        raise InputError(
-            f"{path}: holds something faulty or unusual, and a pipe cannot be read again to say "
-            "what; save it as a file and name that"
-        )
-
-
 def read_json(path: Path) -> Any:
     """Return the content of a plain or gzipped JSON file, bare NaN and Infinity included.
 
@@ -105,8 +107,17 @@ def read_json(path: Path) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: not a whole JSON file ({error}); make it again or name the right file"
         ) from error
+    try:
+        # Python also reads halves of characters, which no file and no page can hold.
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{path}: a text holds the half of a character, {shown(error.object[error.start])}; "
+            "remove it"
+        ) from error
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,13 +10,33 @@ from typing import Any
 
 from rich.console import Console
 
+from medmnist_det.errors import InputError
+
 #: For notes, warnings and bars; results go to :func:`out`.
 err = Console(stderr=True, highlight=False)
 
 
 def out() -> Console:
     """Return standard output: a terminal as wide as it is, a pipe without limit to its lines."""
-    return Console(width=None if sys.stdout.isatty() else 500, soft_wrap=False)
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    return Console(width=None if terminal else 500, soft_wrap=False)
+
+
+@contextmanager
+def naming_output() -> Iterator[None]:
+    """Turn a full disk behind standard output into an InputError; flush what the block printed."""
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        # Python would try again when it ends.
+        sys.stdout = None
+        raise InputError(
+            "standard output: no space left on the device; free some or write it elsewhere"
+        ) from error
 
 
 @contextmanager
@@ -65,6 +86,9 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
         yield tell
     finally:
         timer.cancel()
+        if timer.is_alive():
+            # It may be about to show the bar at this very moment.
+            timer.join()
         if bar is not None:
             bar.stop()
 

@@ -74,7 +74,7 @@ def test_predictions_made_from_the_truth_score_exactly_one():
     assert all(row.ap == (1.0, 1.0) and row.ar == 1.0 for row in found.classes)
 
 
-def test_classes_without_objects_are_left_out_of_means_and_counted():
+def test_classes_undefined_are_left_out_of_means_and_counted():
     one = problem(
         boxes((0, 0, 0, 0, 9, 9), (0, 0, 50, 50, 9, 9)),
         boxes((0, 0, 0, 0, 9, 9), (0, 0, 50, 50, 9, 9), (0, 2, 0, 0, 9, 9)),
@@ -86,7 +86,7 @@ def test_classes_without_objects_are_left_out_of_means_and_counted():
     assert found.headline[0].value == 1.0
     assert (found.headline[0].classes, found.headline[0].of) == (1, 3)
     assert [row.ap[0] for row in found.classes] == [1.0, None, None]
-    assert [row.name for row in found.without_objects] == ["b", "c"]
+    assert [row.name for row in found.undefined] == ["b", "c"]
     assert found.coco["APl"].value is None
 
 

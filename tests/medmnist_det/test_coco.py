@@ -135,7 +135,7 @@ def changed(path, value):
         (["annotations", 1, "score"], 0.5, "annotation 0: has no 'score'; add it"),
         (["annotations", 1, "rater_id"], 2, "annotation 0: has no 'rater_id'; add it"),
         (["images", 1, "id"], 1, "image 1: id 1 is there twice; make it unique"),
-        (["images", 1, "id"], 1.5, "image 1: id is 1.5; give a number"),
+        (["images", 1, "id"], 1.5, "image 1: id is 1.5; give a whole number"),
         (["images", 0, "width"], 0, "image 0: width is 0; sizes are whole pixels"),
         (["images", 0, "width"], ..., "image 0: has no 'width'"),
         (["categories", 0, "id"], "cat", "category 0: id is 'cat'; category ids are whole numbers"),
