@@ -80,11 +80,10 @@ class _Table(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         names, *numbers = self.columns
-        for column in numbers:
-            column.min_width = _widest(column)
-        room = options.max_width - sum(map(_widest, numbers)) - len(self.columns) - 1
-        names.width = min(_widest(names), max(room, _NAME))
-        return super().__rich_console__(console, options)
+        rest = sum(map(_widest, numbers)) + len(self.columns) + 1
+        names.width = min(_widest(names), max(options.max_width - rest, _NAME))
+        width = max(options.max_width, names.width + rest)
+        return super().__rich_console__(console, options.update(max_width=width))
 
 
 # The least that is left of a name.
@@ -233,18 +232,19 @@ def notes(found: Assessment) -> Iterator[str]:
     """Yield what the numbers leave out, a sentence each."""
     empty = found.scores.undefined
     if empty:
-        size = " to 1e10 square pixels, where COCO's end," if any(e.objects for e in empty) else ""
+        beyond = any(row.objects for row in empty)
+        size = ", or only some beyond COCO's 1e10 square pixels" if beyond else ""
         boxes = sum(row.detections for row in empty)
         names = ", ".join(plain(row.name) for row in empty[:10]) + (", ..." if empty[10:] else "")
         yield (
-            f"No object{size} of {_count(len(empty), 'class', 'classes')} ({names}): undefined, "
+            f"No object of {_count(len(empty), 'class', 'classes')} ({names}){size}: undefined, "
             f"not part of any mean; the {boxes:,} boxes there cost nothing."
         )
     if found.not_looked:
         yield f"{found.not_looked:,} images that this rater did not look at are left out."
     if len(found.resampled) == 0 and found.scores.detections:
         yield "No intervals; --bootstrap 1000 adds them."
-    if not found.budgets and found.scores.objects:
+    if not found.budgets and found.scores.headline[0].value is not None:
         yield "No error budget; --errors adds one."
 
 

@@ -25,7 +25,7 @@ def coco(images: int, annotations: list[dict[str, Any]], **more: Any) -> dict[st
             for k in range(images)
         ],
         "annotations": annotations,
-        "categories": CATEGORIES,
+        "categories": [dict(row) for row in CATEGORIES],
     } | more
 
 

@@ -1,19 +1,27 @@
 """The command as users meet it: through the app, on files."""
 
 import gzip
+import io
 import json
+import os
 import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import cli
+from evaluation.assessment import Options, assess
+from evaluation.dataset import open_truth
+from evaluation.metrics import parse_metric
+from evaluation.tables import tables
 from tests.evaluation.files import annotation, as_results, coco, data_folder, objects, write
 
 
@@ -58,9 +66,8 @@ def test_piped_output_is_plain_and_fits_eighty_columns(data, tmp_path):
     output = _run(preds, "--data", data).output
 
     assert "\x1b" not in output
-    assert max(
-        len(line.rstrip()) for line in output.splitlines()[3:]
-    )  # paths are as long as they are <= 80
+    # Only paths are as long as they are.
+    assert max(len(line.rstrip()) for line in output.splitlines()[3:]) <= 80
     assert output.index("mAP@0.4") < output.index("COCO's twelve") < output.index("By class")
 
 
@@ -101,10 +108,14 @@ def test_the_json_file_holds_no_minus_one_and_no_nan(data, tmp_path):
     assert json.loads(text)["classes"][2]["ap"] == {"mAP@0.4": None, "mAP@[.5:.95]": None}
 
 
-def test_pycocotools_run_by_hand_prints_the_same_digits(data, tmp_path, capsys):
+@pytest.mark.parametrize("order", [1, -1])
+def test_pycocotools_run_by_hand_prints_the_same_digits(data, tmp_path, capsys, order):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
+    content = json.loads((data / "truth" / "test.json").read_text())
+    content["categories"] = content["categories"][::order]
+    write(data / "truth" / "test.json", content)
     preds = write(tmp_path / "p.json", _noisy(as_results(objects(10, 0)), 2))
     _run(preds, "--data", data, "--json", tmp_path / "out.json")
     mine = json.loads((tmp_path / "out.json").read_text())["coco"]
@@ -117,7 +128,7 @@ def test_pycocotools_run_by_hand_prints_the_same_digits(data, tmp_path, capsys):
     capsys.readouterr()
 
     values = [-1 if one["value"] is None else one["value"] for one in mine.values()]
-    np.testing.assert_allclose(values, evaluator.stats, rtol=0, atol=1e-12)
+    assert values == evaluator.stats.tolist()
 
 
 def test_the_same_seed_gives_the_same_intervals_and_another_one_others(data, tmp_path):
@@ -196,6 +207,60 @@ def test_a_file_of_another_split_of_the_same_size_is_noticed(data, tmp_path):
     result = _run(preds, "--data", data)
 
     assert "on the split 'test' but 1.000 on 'val'" in result.stderr
+
+
+def test_a_rater_of_another_split_is_noticed(data, tmp_path):
+    content = coco(10, [one | {"rater_id": 1} for one in objects(10, 1)])
+    for image in content["images"]:
+        image["rater_list"] = [1]
+
+    result = _run(write(tmp_path / "c.json", content), "--data", data, "--rater", 1)
+
+    assert "on the split 'test' but 1.000 on 'val'" in result.stderr
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_narrow_terminal_cuts_neither_names_nor_numbers(data, tmp_path, width):
+    preds = write(tmp_path / "p.json", _noisy(as_results(objects(10, 0)), 0))
+    thresholds = [word for k in range(1, 6) for word in ("--iou", f"0.{k}")]
+    source = open_truth(data, "test", None)
+    options = Options(metrics=tuple(parse_metric(text) for text in thresholds[1::2]), errors=True)
+    console = Console(width=width, file=io.StringIO())
+
+    console.print(tables(assess(source, preds, options)), crop=False)
+
+    lines = console.file.getvalue().splitlines()
+    assert all("\N{HORIZONTAL ELLIPSIS}" not in line for line in lines)
+    assert sum(line.startswith(" background ") for line in lines) == 1
+    assert sum(line.split()[:1] == ["2"] for line in lines) >= 1
+
+
+def test_a_full_disk_behind_the_output_is_one_sentence(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
+    program = [sys.executable, "-c", "import cli; cli.app()", "evaluate", preds, "--data", data]
+
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, check=False)
+
+    assert found.returncode == 2
+    assert found.stderr.decode() == (
+        "error: standard output: no space left on the device; free some or write it elsewhere\n"
+    )
+
+
+def test_json_may_be_a_pipe_or_a_link(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
+    out, into = os.pipe()
+    (tmp_path / "link.json").symlink_to(tmp_path / "out.json")
+
+    _run(preds, "--data", data, "--bootstrap", 0, "--json", tmp_path / "link.json")
+    with os.fdopen(out, "rb") as pipe, ThreadPoolExecutor() as pool:
+        piped = pool.submit(pipe.read)
+        _run(preds, "--data", data, "--bootstrap", 0, "--json", f"/dev/fd/{into}")
+        os.close(into)
+
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "out.json").read_text()) == json.loads(piped.result())
 
 
 def test_scores_outside_zero_to_one_are_warned_about_and_scored(data, tmp_path):

@@ -114,19 +114,33 @@ def test_what_is_no_json_is_refused_however_it_is_cut(
         read_predictions(write(tmp_path / "p.json", spoil(orjson.dumps(rows))), truth)
 
 
-def test_a_pipe_is_read_once(truth, rows):
-    whole, unusual = (orjson.dumps(one) for one in (rows, {"annotations": rows}))
+def test_a_pipe_is_refused_before_it_is_read(tmp_path, truth):
+    os.mkfifo(tmp_path / "pipe")
 
-    assert len(read_predictions(_pipe(whole), truth).boxes) == 30
-    with pytest.raises(InputError, match="a pipe cannot be read again to say what; save it as"):
-        read_predictions(_pipe(unusual), truth)
+    with pytest.raises(InputError, match=r"pipe: is a pipe, which can be read only once"):
+        read_predictions(tmp_path / "pipe", truth)
+    with pytest.raises(InputError, match=r"pipe: is a pipe, which can be read only once"):
+        read_truth(tmp_path / "pipe")
 
 
-def _pipe(content):
-    out, into = os.pipe()
-    os.write(into, content)
-    os.close(into)
-    return Path(f"/dev/fd/{out}")
+def test_an_entry_may_be_nested_deeply_in_what_is_not_read(tmp_path, truth, rows):
+    lines = [orjson.dumps(row) for row in rows]
+    for depth, message in ((500, None), (100_000, "not a whole JSON file .*recursion")):
+        lines[2] = orjson.dumps(rows[2])[:-1] + b', "x": ' + b"[" * depth + b"]" * depth + b"}"
+        path = write(tmp_path / "p.json", b"[" + b",".join(lines) + b"]")
+        if message is None:
+            assert len(read_predictions(path, truth).boxes) == 30
+        else:
+            with pytest.raises(InputError, match=message):
+                read_predictions(path, truth)
+
+
+def test_a_rater_missing_from_the_first_annotation_is_noticed(tmp_path, truth):
+    content = coco(10, [one | {"rater_id": 1} for one in objects(10, 0)])
+    del content["annotations"][0]["rater_id"]
+
+    with pytest.raises(InputError, match="annotation 0: has no 'rater_id'; add it"):
+        read_predictions(write(tmp_path / "c.json", content), truth)
 
 
 def test_an_empty_list_is_valid(tmp_path, truth):
@@ -179,6 +193,14 @@ def test_what_is_no_prediction_file_is_refused(tmp_path, truth, content, message
         ({"score": "high"}, "entry 7: score is 'high'; give a number"),
         ({"score": None}, "entry 7: score is None; give a number"),
         ({"image_id": None}, r"entry 7: image_id is None; give one of the ids in .*truth\.json"),
+        ({"image_id": True}, "entry 7: image_id is True; give one of the ids in"),
+        ({"category_id": True}, "entry 7: category_id is True; give one of the ids in"),
+        ({"score": True}, "entry 7: score is True; give a number"),
+        ({"bbox": [1, 2, 3, True]}, r"entry 7: bbox is \[1, 2, 3, True\]; boxes are"),
+        ({"bbox": [1, 2, 3, 2e9]}, r"entry 7: bbox \[1, 2, 3, 2.*\] lies beyond 1,000,000,000"),
+        ({"bbox": [-1e200, 2, 3, 4]}, r"entry 7: bbox \[-1e\+200, 2, 3, 4\] lies beyond"),
+        ({"bbox": ["x"] * 999}, r"entry 7: bbox is \['x', .*'x'.{0,9}\.\.\.; boxes are"),
+        ({"image_id": 1 << 63}, "entry 7: image_id 9223372036854775808 is not in"),
         ({"image_id": 99}, r"entry 7: image_id 99 is not in .*truth\.json, whose ids are 1 to 10"),
         ({"category_id": 12}, r"entry 7: category_id 12 is not in .*\(1 of 30 entries name such"),
     ],
@@ -203,6 +225,11 @@ def test_a_missing_key_is_named(tmp_path, truth, rows, key):
     [
         ('"score": NaN', "entry 2: score is nan; give a finite number"),
         ('"score": -Infinity', "entry 2: score is -inf; give a finite number"),
+        ('"score": 1' + "0" * 400, r"entry 2: score is 1(0+\.\.\.|e\+400); give a finite number"),
+        (
+            '"bbox": [1, 1' + "0" * 400 + ", 3, 4]",
+            r"entry 2: bbox \[1, 10{88,}\.\.\. is not finite",
+        ),
         ('"bbox": [1, NaN, 3, 4]', r"entry 2: bbox \[1, nan, 3, 4\] is not finite"),
         ('"bbox": [1, 2, Infinity, 4]', r"entry 2: bbox \[1, 2, inf, 4\] is not finite"),
     ],

@@ -127,6 +127,28 @@ def test_a_truth_without_objects_still_gives_a_page(tmp_path):
     assert "undefined" in page
 
 
+def test_objects_larger_than_any_range_of_coco_are_said_to_be(tmp_path):
+    box = [0, 0, 150_000, 150_000]
+    truth = write(tmp_path / "t.json", coco(1, [annotation(1, 1, 0, box)]))
+    preds = write(tmp_path / "p.json", as_results([annotation(1, 1, 0, box)]))
+
+    page = _report(tmp_path, preds, "--truth", truth)
+
+    assert "3 classes (0, 1, 2), or only some beyond COCO&#x27;s 1e10 square pixels" in page
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".png", "a\0b.png"])
+def test_a_picture_whose_name_no_file_can_have_is_not_drawn(tmp_path, name):
+    content = coco(1, objects(1, 0))
+    content["images"][0]["file_name"] = name
+    truth = write(tmp_path / "t.json", content)
+
+    page = _report(tmp_path, write(tmp_path / "p.json", []), "--truth", truth)
+
+    assert "The worst images" in page
+    assert "<image href=" not in page
+
+
 def test_the_same_assessment_gives_the_same_bytes(tmp_path, worst):
     data = data_folder(tmp_path, pictures=True)
 

@@ -142,13 +142,22 @@ def test_thresholds_are_read_as_people_write_them(text, thresholds):
     assert parse_metric(text).thresholds == thresholds
 
 
+def test_no_two_thresholds_share_a_name():
+    texts = ["0.5", "0.5000001", "0.5:0.9:0.1", "0.5:0.9:0.1000000001"]
+
+    assert len({parse_metric(text).name for text in texts}) == 4
+
+
 def test_the_two_of_the_paper_keep_their_names_when_written_out():
     assert (parse_metric("0.40"), parse_metric("0.5:0.95:0.05")) == HEADLINE
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "high", "0", "1.5", "40", "0.5:0.9", "0.9:0.5:0.1", "0.5:0.95:0.2", "nan", "0:1:0.1"],
+    [
+        *("", "high", "0", "1.5", "40", "nan"),
+        *("0.5:0.9", "0.9:0.5:0.1", "0.5:0.95:0.2", "0:1:0.1", "0.5:0.95:1e-320", "0.5:0.95:inf"),
+    ],
 )
 def test_thresholds_that_are_none_are_refused(text):
     with pytest.raises(InputError, match=r"--iou .*: give one threshold such as 0\.4"):

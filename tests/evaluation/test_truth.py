@@ -1,4 +1,5 @@
 import gzip
+import json
 
 import numpy as np
 import orjson
@@ -81,11 +82,16 @@ def test_a_gzipped_truth_is_read(tmp_path):
         ({"images": []}, "annotation 0: image_id 1 is not in images"),
         ({"categories": []}, "annotation 0: category_id 1 is not in categories"),
         ({"images": [{"id": 1}, {"id": 1}]}, "image 1: id 1 is there twice"),
+        ({"images": [{"id": 1 << 63}]}, r"image 0: id is 9223372036854775808; give a whole number"),
+        ({"images": [{"id": True}]}, "image 0: id is True; give a whole number below"),
+        ({"categories": [{"id": 1 << 63}]}, "category 0: id is 9223372036854775808; give a whole"),
+        ({"note": "\ud800"}, r"a text holds the half of a character, '\\ud800'; remove it"),
         ({"categories": [{"id": "x"}]}, "category 0: id is 'x'; category ids are whole numbers"),
     ],
 )
 def test_a_truth_that_is_wrong_is_refused_by_entry(tmp_path, change, message):
-    path = write(tmp_path / "t.json", coco(4, objects(4, 0)) | change)
+    content = json.dumps(coco(4, objects(4, 0)) | change).encode()
+    path = write(tmp_path / "t.json", content)
 
     with pytest.raises(InputError, match=message):
         read_truth(path)

@@ -50,6 +50,8 @@ def test_a_folder_equals_the_results_that_it_was_written_from(tmp_path, truth):
         ("0 nan .5 .1 .1 .9", "is not finite"),
         ("0 .5 .5 -.1 .1 .9", r"has a negative size \(-0\.1\)"),
         ("0 160 160 32 32 .9", "seems to be in pixels"),
+        ("0 -100 -50 .1 .1 .9", "seems to be in pixels"),
+        (f"0 {'1' * 9999} nan .1 .1 .9", r"'0 1{94,96}\.\.\. is not finite"),
         ("3 .5 .5 .1 .1 .9", "class 3 is not among 0 to 2; classes are counted from 0"),
         ("-1 .5 .5 .1 .1 .9", "class -1 is not among 0 to 2"),
         ("0 .5 .5 .1 .1 .9", "repeats line 1; remove the copy"),
@@ -61,6 +63,13 @@ def test_a_bad_line_is_named(tmp_path, truth, line, message):
 
     with pytest.raises(InputError, match=rf"000001\.txt, line 3: .*{message}"):
         read_predictions(folder, truth)
+
+
+def test_a_suffix_in_capitals_is_one(tmp_path, truth):
+    folder = _folder(tmp_path, "0 .5 .5 .1 .1 .9\n")
+    (folder / "000001.txt").rename(folder / "000001.TXT")
+
+    assert len(read_predictions(folder, truth).boxes) == 1
 
 
 def test_files_of_no_image_are_refused(tmp_path, truth):
