@@ -116,7 +116,7 @@ def _confusion(found: Assessment) -> dict[str, Any] | None:
 def _curves(found: Assessment, row: int) -> Iterator[list[float] | None]:
     for k, one in enumerate(found.scores.classes):
         curve = found.scores.precision[row, :, k]
-        yield curve.tolist() if one.objects else None
+        yield curve.tolist() if one.ap[0] is not None else None
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:

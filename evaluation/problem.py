@@ -6,6 +6,7 @@ cost the last bit of a width, and an IoU that sits on a threshold would then fli
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Self
 
@@ -146,16 +147,17 @@ def renumbered(boxes: Boxes, kept: Bool[np.ndarray, " images"]) -> Boxes:
     return Boxes(**columns | {"image": row[chosen.image]})
 
 
-def ascending(ids: tuple[int | str, ...]) -> list[int]:
-    """Return the rows of the ids in ascending order, numbers before texts."""
-    return sorted(range(len(ids)), key=lambda k: (isinstance(ids[k], str), ids[k]))
+def in_order(ids: Sequence[int | str]) -> tuple[list[int], Int[np.ndarray, " n"]]:
+    """Return the rows of the ids in ascending order, numbers before texts, and each row's place."""
+    order = sorted(range(len(ids)), key=lambda k: (isinstance(ids[k], str), ids[k]))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return order, place
 
 
 def truth_of(labels: LabelSet, source: str = "the truth") -> Truth:
     """Return a label set as truth, its images put into ascending order of their ids."""
-    order = ascending(labels.images.ids)
-    row = np.empty(len(order), dtype=np.int64)
-    row[order] = np.arange(len(order))
+    order, row = in_order(labels.images.ids)
     table = labels.labels
     return Truth(
         source=source,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from evaluation.problem import Boxes, Truth, ascending
+from evaluation.problem import Boxes, Truth, in_order
 from medmnist_det.coco import coco_lists
 from medmnist_det.entries import LARGEST, Entries
 from medmnist_det.errors import InputError
-from medmnist_det.files import read_bytes
+from medmnist_det.files import read_bytes, refuse_pipe
 from medmnist_det.labels import Classes
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def read_truth(path: Path) -> Truth:
     crowd regions are accepted, as pycocotools accepts them. Raises InputError that names the file,
     the entry and the remedy.
     """
+    refuse_pipe(path)
     return _at_once(path, read_bytes(path)) or _entry_by_entry(path)
 
 
@@ -182,7 +183,7 @@ def _entry_by_entry(path: Path) -> Truth:
         label=annotations.lookup("category_id", class_ids, "categories"),
         bbox=annotations.bboxes("bbox", zero_area=True),
         area=annotations.numbers("area") if annotations.have("area") else None,
-        crowd=annotations.numbers("iscrowd") != 0 if annotations.have("iscrowd") else None,
+        crowd=annotations.flags("iscrowd") if annotations.have("iscrowd") else None,
     )
 
 
@@ -197,9 +198,9 @@ def _truth(path: Path, *, ids: list[Any], names: list[str], **columns: Any) -> T
 
     Means over classes taken in another order may differ from pycocotools' in the last digit.
     """
-    order, image_row = _in_order(ids)
+    order, image_row = in_order(ids)
     sizes, classes = columns.pop("sizes"), columns.pop("classes")
-    class_order, class_row = _in_order(classes.ids)
+    class_order, class_row = in_order(classes.ids)
     classes = Classes(
         ids=tuple(classes.ids[k] for k in class_order),
         names=tuple(classes.names[k] for k in class_order),
@@ -213,11 +214,3 @@ def _truth(path: Path, *, ids: list[Any], names: list[str], **columns: Any) -> T
         classes=classes,
         boxes=Boxes.of(image=image, label=label, **columns),
     )
-
-
-def _in_order(ids: Sequence[Any]) -> tuple[list[int], Int[np.ndarray, " n"]]:
-    """Return the rows of the ids in ascending order, and the place of every row in it."""
-    order = ascending(tuple(ids))
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return order, place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -27,9 +28,15 @@ def read_yolo(folder: Path, truth: Truth) -> Boxes:
         )
     row_of = _rows_by_stem(truth)
     with naming(folder):
-        files = sorted(file for file in folder.iterdir() if file.suffix.lower() == ".txt")
+        files = [file for file in folder.iterdir() if file.suffix.lower() == ".txt"]
+    files.sort(key=lambda file: (file.stem, file.name))
     if not files:
         raise InputError(f"{folder}: holds no .txt file; name the folder of the label files")
+    twice = [(a, b) for a, b in pairwise(files) if a.stem == b.stem]
+    if twice:
+        raise InputError(
+            f"{folder}: {twice[0][0].name} and {twice[0][1].name} are of one image; remove one"
+        )
     strange = [file.name for file in files if file.stem not in row_of]
     if strange:
         raise InputError(

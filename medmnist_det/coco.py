@@ -182,7 +182,7 @@ def parse_coco(path: Path, content: dict[str, Any], *, zero_area: bool = False) 
         rater=rater,
         score=entries.numbers("score") if entries.have("score") else None,
         area=entries.numbers("area") if entries.have("area") else None,
-        iscrowd=entries.numbers("iscrowd") != 0 if entries.have("iscrowd") else None,
+        iscrowd=entries.flags("iscrowd") if entries.have("iscrowd") else None,
         assigned=assigned,
     )
     return LabelSet(images=images, classes=classes, labels=_forget_defaults(labels), raters=raters)

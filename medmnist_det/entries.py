@@ -12,7 +12,7 @@ from medmnist_det.boxes import xywh_to_xyxy
 from medmnist_det.errors import InputError, shown
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Bool, Float, Int
 
 _BOX = "boxes are [x, y, width, height] in pixels"
 
@@ -74,6 +74,15 @@ class Entries:
             ~np.isfinite(numbers), lambda k: f"{key} is {shown(values[k])}; give a finite number"
         )
         return numbers
+
+    def flags(self, key: str) -> Bool[np.ndarray, " n"]:
+        """Return flags: true and false, or numbers of which 0 means no."""
+        values = self.column(key)
+        self.refuse(
+            np.array([not isinstance(value, int | float) for value in values], dtype=bool),
+            lambda k: f"{key} is {shown(values[k])}; give 0 or 1",
+        )
+        return np.array([bool(value) for value in values], dtype=bool)
 
     def pixels(self, key: str) -> Int[np.ndarray, " n"]:
         """Return sides of images."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -44,23 +47,38 @@ def naming(path: Path) -> Iterator[None]:
 def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
     """Write the chunks to ``path`` so that a reader sees the old file or the whole new one.
 
-    A link keeps pointing to the file, which is replaced; what is no file (``/dev/stdout``) is
-    written into. Raises InputError when the disk or the folder refuses, leaving nothing behind.
+    A link keeps pointing to the file, which is replaced; a device or a pipe is written into, and so
+    is whatever standard output goes to. Raises InputError when the disk or the folder refuses,
+    leaving nothing behind.
     """
     with naming(path):
-        if path.exists() and not path.is_file() and not path.is_dir():
+        if _is_output(path):
+            sys.stdout.flush()
+            with os.fdopen(os.dup(1), "wb") as file:
+                file.writelines(chunks)
+        elif path.exists() and not path.is_file() and not path.is_dir():
             with path.open("wb") as file:
                 file.writelines(chunks)
-            return
-        target = path.resolve()
-        temporary = target.with_name(f".{target.name}.part")
-        try:
-            with temporary.open("wb") as file:
-                file.writelines(chunks)
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        else:
+            _replace(Path(os.path.realpath(path)), chunks)
+
+
+def _replace(path: Path, chunks: Iterable[bytes]) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.writelines(chunks)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _is_output(path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(1))
+    except OSError:
+        return False
 
 
 def make_folder(path: Path) -> None:
@@ -72,13 +90,11 @@ def make_folder(path: Path) -> None:
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a plain or gzipped file for reading its content. Raises InputError."""
-    if path.is_fifo():
-        raise InputError(
-            f"{path}: is a pipe, which can be read only once, and messages may need a second look; "
-            "save it as a file and name that"
-        )
-    with naming(path), path.open("rb") as file:
-        if file.peek(2)[:2] != b"\x1f\x8b":
+    with naming(path), path.open("rb") as found:
+        file = found if found.seekable() else io.BytesIO(found.read())
+        gzipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if not gzipped:
             yield file
             return
         try:
@@ -87,6 +103,16 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             raise InputError(
                 f"{path}: the gzip stream is corrupt or cut short ({error}); fetch or make it again"
             ) from error
+
+
+def refuse_pipe(path: Path) -> None:
+    """Raise InputError about what can be read only once where a second reading may be needed."""
+    with naming(path):
+        if path.is_fifo():
+            raise InputError(
+                f"{path}: is a pipe, which can be read only once, and messages may need a second "
+                "look; save it as a file and name that"
+            )
 
 
 def read_bytes(path: Path) -> bytes:

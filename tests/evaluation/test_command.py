@@ -248,6 +248,20 @@ def test_a_full_disk_behind_the_output_is_one_sentence(data, tmp_path):
     )
 
 
+def test_json_to_the_output_follows_what_was_printed(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
+    program = [sys.executable, "-c", "import cli; cli.app()", "evaluate", preds, "--data", data]
+    log = write(tmp_path / "log", b"earlier\n")
+
+    with log.open("ab") as output:
+        subprocess.run([*program, "--json", "/dev/stdout"], stdout=output, check=True)
+
+    earlier, brace, content = log.read_text().partition("{")
+    assert earlier.startswith("earlier\n")
+    assert "COCO's twelve" in earlier
+    assert json.loads(brace + content)["scores"]["mAP@0.4"]["value"] == 1.0
+
+
 def test_json_may_be_a_pipe_or_a_link(data, tmp_path):
     preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
     out, into = os.pipe()
@@ -280,6 +294,8 @@ def test_scores_outside_zero_to_one_are_warned_about_and_scored(data, tmp_path):
         (["p.json", "--split", "dev"], "there is no such truth; choose --split test or train or"),
         (["p.json", "--data", "nowhere"], "make the data with medmnist-det generate, name its"),
         (["p.json", "--truth", "p.json"], "holds a JSON list, not a COCO file"),
+        (["p.json", "--truth", "t" * 300], "File name too long; choose a shorter name"),
+        (["p" * 300], "File name too long; choose a shorter name"),
         (["p.json", "--iou", "40"], "--iou 40: give one threshold such as 0.4"),
         (["p.json", "p.json", "p.json"], "3 files: give one to score, or two to compare"),
         (["p.json", "p.json", "--report", "r.html"], "--report and --plots describe one file"),

@@ -69,6 +69,16 @@ def test_a_truth_of_another_data_set_needs_neither_sizes_nor_names_nor_areas(tmp
     assert found.boxes.area.tolist() == [12]
 
 
+@pytest.mark.parametrize("no", [False, 0, 0.0])
+def test_crowd_flags_may_be_written_in_any_way(tmp_path, no):
+    rows = [one | {"iscrowd": no} for one in objects(4, 0)]
+    rows[1]["iscrowd"] = not no
+
+    truth = read_truth(write(tmp_path / "t.json", coco(4, rows)))
+
+    assert truth.boxes.crowd.tolist() == [k == 1 for k in range(len(rows))]
+
+
 def test_a_gzipped_truth_is_read(tmp_path):
     content = gzip.compress(orjson.dumps(coco(4, objects(4, 0))))
 

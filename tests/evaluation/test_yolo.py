@@ -70,6 +70,9 @@ def test_a_suffix_in_capitals_is_one(tmp_path, truth):
     (folder / "000001.txt").rename(folder / "000001.TXT")
 
     assert len(read_predictions(folder, truth).boxes) == 1
+    (folder / "000001.txt").write_text("")
+    with pytest.raises(InputError, match=r"000001\.TXT and 000001\.txt are of one image"):
+        read_predictions(folder, truth)
 
 
 def test_files_of_no_image_are_refused(tmp_path, truth):
