@@ -21,7 +21,6 @@ from medmnist_det.terminal import out as stdout
 
 if TYPE_CHECKING:
     from annotators.options import AnnotatorOptions
-    from annotators.simulate import SimulatedCrowd
     from medmnist_det.folder import Folder
 
 
@@ -170,7 +169,7 @@ def generate(
     if already:
         _check(folder)
     stdout().print(summary(folder))
-    _warn_not_dominant(people)
+    tell("note", people.notes)
 
 
 @app.command()
@@ -212,7 +211,7 @@ def annotate(
     if left_out:
         err.print(f"left out: {left_out} crowd regions (iscrowd), which are no single objects")
     stdout().print(annotator_table(described))
-    _warn_not_dominant(people)
+    tell("note", people.notes)
 
 
 @app.command()
@@ -436,14 +435,6 @@ def _check(folder: "Folder") -> str:
     images = sum(count["images"] for count in folder.manifest["counts"].values())
     with progress("Checking", images) as advance:
         return check(folder, advance)
-
-
-def _warn_not_dominant(crowd: "SimulatedCrowd") -> None:
-    odd = [str(rater) for rater in crowd.not_dominant]
-    if odd:
-        names = f"{', '.join(odd[:10])}{' ...' * (len(odd) > 10)}"
-        sentence = f"rater {names} reports some class less often than another name for it"
-        tell("note", (f"{sentence} (not diagonally dominant)",))
 
 
 _Crowd = Annotated[

@@ -217,10 +217,13 @@ class SimulatedCrowd:
         return tuple(range(1, len(self.annotators) + 1))
 
     @property
-    def not_dominant(self) -> tuple[int, ...]:
-        """Ids of the annotators who report some class less often than another name for it."""
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the annotators: whose matrices are not diagonally dominant."""
         everybody = zip(self.raters, self.annotators, strict=True)
-        return tuple(rater for rater, one in everybody if not dominant(one.matrix).all())
+        odd = [str(rater) for rater, one in everybody if not dominant(one.matrix).all()]
+        names = f"{', '.join(odd[:10])}{' ...' * (len(odd) > 10)}"
+        sentence = f"rater {names} reports some class less often than another name for it"
+        return (f"{sentence} (not diagonally dominant)",) if odd else ()
 
     def describe_options(self) -> list[dict[str, Any]]:
         """Return the options of every annotator as plain JSON values."""

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from annotators.agreement import Agreement
 from annotators.ceiling import Ceiling
 from annotators.infer.result import Inference, Raters
 from medmnist_det.labels import LabelSet
+from medmnist_det.tables import Table, plain
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -23,32 +22,9 @@ if TYPE_CHECKING:
 _MOST_ROWS = 30
 
 
-def table(title: str, first: str, *others: str) -> Table:
-    """Return an empty table in the style of all commands: one column of names, then numbers."""
-    made = Table(
-        title=Text(title, style="bold", no_wrap=True, overflow="ignore"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        header_style="",
-    )
-    made.add_column(Text(first), overflow="fold", min_width=4)
-    for name in others:
-        made.add_column(Text(name), justify="right", no_wrap=True)
-    return made
-
-
 def number(value: float | None, decimals: int = 3) -> str:
     """Return a number, or a dash where there is none."""
     return "-" if value is None or not np.isfinite(value) else f"{value:.{decimals}f}"
-
-
-def plain(name: int | str) -> str:
-    """Return a name from a file without characters that could steer a terminal."""
-    return "".join(
-        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(name)
-    )
 
 
 def summary(crowd: LabelSet, found: Inference, method: str, source: str) -> Text:
@@ -72,8 +48,8 @@ def raters_tables(crowd: LabelSet, found: Inference, truth: Raters | None = None
     known = truth is not None
     columns = ["boxes", "objects", "skill", *["true"] * known, "misses", *["true"] * known]
     columns += ["extra", *["true"] * known, *["error"] * known]
-    reports = table("\nRaters: what they report", "rater", *columns)
-    places = table(
+    reports = Table("\nRaters: what they report", "rater", *columns)
+    places = Table(
         "Raters: errors of their boxes, % of the object",
         "rater",
         "x",
@@ -85,10 +61,10 @@ def raters_tables(crowd: LabelSet, found: Inference, truth: Raters | None = None
     boxes = np.bincount(labels.rater, minlength=len(raters.spurious))
     for k in _shown(np.argsort(-raters.skill, kind="stable")):
         if k is None:
-            reports.add_row("...")
-            places.add_row("...")
+            reports.row("...")
+            places.row("...")
             continue
-        name = Text(plain((crowd.raters or ())[k]))
+        name = plain((crowd.raters or ())[k])
         objects = None if raters.objects is None else raters.objects[k]
         blank = objects is not None and objects < 0.5
         pairs = [(raters.skill[k],), (raters.miss[k],), (raters.spurious[k],)]
@@ -102,9 +78,9 @@ def raters_tables(crowd: LabelSet, found: Inference, truth: Raters | None = None
             error = [f"{square:.1e}"]
         cells = [number(float(value)) for pair in pairs for value in pair]
         shown = "-" if objects is None else f"{objects:,.0f}"
-        reports.add_row(name, f"{boxes[k]:,}", shown, *cells, *error)
+        reports.row(name, f"{boxes[k]:,}", shown, *cells, *error)
         if boxes[k]:
-            places.add_row(name, *_box_cells(raters, k))
+            places.row(name, *_box_cells(raters, k))
     return Group(reports, Text(_LEGEND), *([places] if raters.box_bias is not None else []))
 
 
@@ -139,17 +115,17 @@ def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Grou
             ("images that all found empty", f"{found.empty_images:,}"),
         ],
     )
-    classes = table("By class (the class against all else)", "class", "alpha", "boxes")
+    classes = Table("By class (the class against all else)", "class", "alpha", "boxes")
     boxes = np.bincount(crowd.labels.label, minlength=len(crowd.classes))
     for name, alpha, count in zip(crowd.classes.names, found.of_class, boxes, strict=True):
-        classes.add_row(Text(plain(name)), number(alpha), f"{count:,}")
+        classes.row(plain(name), number(alpha), f"{count:,}")
     columns = ["alpha without", "change", "with others"]
     columns += ["mAP on others"] * (scored.against is not None)
     columns += ["mAP on truth"] * (scored.truth is not None)
-    raters = table("By rater", "rater", *columns)
+    raters = Table("By rater", "rater", *columns)
     for k in _shown(np.argsort(-np.nan_to_num(_mean(found.pairwise)), kind="stable")):
         if k is None:
-            raters.add_row("...")
+            raters.row("...")
             continue
         change = found.without[k] - found.alpha
         cells = [number(found.without[k]), number(change), number(_mean(found.pairwise)[k])]
@@ -157,7 +133,7 @@ def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Grou
             cells.append(number(_mean(scored.against)[k]))
         if scored.truth is not None:
             cells.append(number(scored.truth[k]))
-        raters.add_row(Text(plain((crowd.raters or ())[k])), *cells)
+        raters.row(plain((crowd.raters or ())[k]), *cells)
     return Group(whole, classes, raters)
 
 
@@ -170,7 +146,7 @@ def _mean(values: Float[np.ndarray, "R R"]) -> Float[np.ndarray, " R"]:
 
 def measures(title: str, rows: Sequence[Sequence[str]]) -> Table:
     """Return a table of named values."""
-    made = table(title, "measure", "value")
+    made = Table(title, "measure", "value")
     for row in rows:
-        made.add_row(*map(Text, row))
+        made.row(*row)
     return made

@@ -15,8 +15,8 @@ import numpy as np
 
 from evaluation.assessment import Assessment
 from evaluation.engines import RECALLS
-from evaluation.tables import plain
 from medmnist_det.files import make_folder, write_atomically
+from medmnist_det.tables import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ import numpy as np
 from evaluation.assessment import Assessment
 from evaluation.confusion import kept_at, mistakes_per_image, pair_up
 from evaluation.problem import Boxes
-from evaluation.tables import plain
+from medmnist_det.tables import plain
 
 #: Stroke colours of what a drawing can show, in the order of the legend.
 LEGEND = {

@@ -21,7 +21,7 @@ from medmnist_det.boxes import xyxy_to_xywh
 from medmnist_det.coco import RATER_KEYS, read_coco
 from medmnist_det.entries import Entries
 from medmnist_det.errors import InputError, shown
-from medmnist_det.files import naming, opened, read_json, refuse_pipe
+from medmnist_det.files import opened, read_json, refuse_pipe
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Int
@@ -53,12 +53,10 @@ def read_predictions(
     holds YOLO text files with scores. An empty list is valid. Raises InputError that names the
     file, the entry and the remedy; nothing is skipped or repaired.
     """
-    with naming(path):
-        folder = path.is_dir()
-    if folder:
+    refuse_pipe(path)
+    if path.is_dir():
         _no_raters(path, rater)
         return _checked(path, read_yolo(path, truth))
-    refuse_pipe(path)
     columns = _at_once(path, truth)
     if columns is None:
         rows = read_json(path)

@@ -14,8 +14,9 @@ from evaluation.engines import describe
 from evaluation.figures import KIND_COLOURS, as_svg, figures
 from evaluation.gallery import LEGEND, worst_images
 from evaluation.scores import Mean
-from evaluation.tables import COCO_MEANINGS, UNDEFINED, notes, number, plain, quality_rows
+from evaluation.tables import COCO_MEANINGS, UNDEFINED, notes, number, quality_rows
 from medmnist_det.files import write_atomically
+from medmnist_det.tables import plain
 
 
 def write_report(path: Path, found: Assessment, images: Path | None) -> None:

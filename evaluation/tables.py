@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Column, Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from evaluation.assessment import Assessment, Comparison
@@ -17,6 +14,7 @@ from evaluation.confusion import Confusion
 from evaluation.engines import describe
 from evaluation.quality import Quality
 from evaluation.scores import Mean, Scores
+from medmnist_det.tables import Table, plain
 
 #: What stands for a number that does not exist.
 UNDEFINED = "undefined"
@@ -25,11 +23,6 @@ UNDEFINED = "undefined"
 def number(value: float | None) -> str:
     """Return a score with four decimals."""
     return UNDEFINED if value is None else f"{value:.4f}"
-
-
-def plain(text: str) -> str:
-    """Return a name from a file without characters that could steer a terminal."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def tables(found: Assessment | Comparison) -> Group:
@@ -71,48 +64,6 @@ def _whole(text: str) -> Text:
     return Text(text, no_wrap=True, overflow="ignore")
 
 
-# Between columns: with padding, rich renders every cell twice, which takes half as long again.
-_GAP = "  "
-
-
-class _Table(Table):
-    """Gives up neither a digit nor a row's name: where a terminal is too narrow its lines wrap."""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        names, *numbers = self.columns
-        rest = sum(map(_widest, numbers)) + len(self.columns) + 1
-        names.width = min(_widest(names), max(options.max_width - rest, _NAME))
-        width = max(options.max_width, names.width + rest)
-        return super().__rich_console__(console, options.update(max_width=width))
-
-
-# The least that is left of a name.
-_NAME = 12
-
-
-def _widest(column: Column) -> int:
-    cells = (column.header, *column.cells)
-    return max(cell_len(line) for cell in cells for line in str(cell).split("\n"))
-
-
-def _table(title: str, first: str, *others: str) -> Table:
-    table = _Table(
-        title=Text(title, style="bold", no_wrap=True, overflow="ignore"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        header_style="",
-    )
-    table.add_column(Text(first), overflow="fold")
-    for name in others:
-        table.add_column(Text(_GAP + name), justify="right", no_wrap=True)
-    return table
-
-
-def _row(table: Table, first: str, *others: str, style: str = "") -> None:
-    table.add_row(Text(first), *(Text(_GAP + cell) for cell in others), style=style)
-
-
 def _span(one: Interval | None) -> str:
     return "" if one is None else f"{one.low:.4f} to {one.high:.4f}"
 
@@ -122,10 +73,10 @@ def _covers(mean: Mean) -> str:
 
 
 def _headline(found: Assessment) -> Table:
-    table = _table("\nScores", "metric", "score", "95% interval", "classes")
+    table = Table("\nScores", "metric", "score", "95% interval", "classes")
     rows = zip(found.scores.metrics, found.scores.headline, found.intervals, strict=True)
     for metric, mean, spread in rows:
-        _row(table, metric.name, number(mean.value), _span(spread), _covers(mean), style="bold")
+        table.row(metric.name, number(mean.value), _span(spread), _covers(mean), style="bold")
     return table
 
 
@@ -147,16 +98,16 @@ COCO_MEANINGS = {
 
 
 def _coco(scores: Scores) -> Table:
-    table = _table("COCO's twelve", "metric", "score", "classes")
+    table = Table("COCO's twelve", "metric", "score", "classes")
     for name, mean in scores.coco.items():
-        _row(table, COCO_MEANINGS[name], number(mean.value), _covers(mean))
+        table.row(COCO_MEANINGS[name], number(mean.value), _covers(mean))
     return table
 
 
 def _budget(budgets: tuple[Budget, ...]) -> Table:
     names = [budget.metric.name for budget in budgets]
     columns = [column for name in names for column in (f"{name}\npoints", "alone", "count")]
-    table = _table("Where points are lost (100 points are a mAP of 1)", "error", *columns)
+    table = Table("Where points are lost (100 points are a mAP of 1)", "error", *columns)
     for kind in range(len(budgets[0].losses)):
         losses = [budget.losses[kind] for budget in budgets]
         cells = [
@@ -164,9 +115,9 @@ def _budget(budgets: tuple[Budget, ...]) -> Table:
             for one in losses
             for cell in (_points(one.points), _points(one.alone), f"{one.count:,.0f}")
         ]
-        _row(table, losses[0].kind, *cells)
+        table.row(losses[0].kind, *cells)
     totals = [cell for budget in budgets for cell in (_points(budget.lost), "", "")]
-    _row(table, "all", *totals, style="bold")
+    table.row("all", *totals, style="bold")
     return table
 
 
@@ -187,16 +138,16 @@ def _confusions(found: Confusion, names: tuple[str, ...]) -> RenderableType:
         return Text("")
     pairs.sort(key=lambda pair: -pair[0])
     title = f"Most confused (score {found.score:.3f} or more, IoU {found.iou:g})"
-    table = _table(title, "object", "called", "times")
+    table = Table(title, "object", "called", "times")
     for count, true, given in pairs[:5]:
-        _row(table, plain(true), plain(given), f"{count:,}")
+        table.row(plain(true), plain(given), f"{count:,}")
     return table
 
 
 def _quality(quality: Quality) -> Table:
-    table = _table("Label quality (whatever the score)", "measure", "value")
+    table = Table("Label quality (whatever the score)", "measure", "value")
     for name, value in quality_rows(quality):
-        _row(table, name, value)
+        table.row(name, value)
     return table
 
 
@@ -212,19 +163,19 @@ def quality_rows(quality: Quality) -> list[list[str]]:
 
 def _sizes(scores: Scores) -> Table:
     names = [metric.name for metric in scores.metrics]
-    table = _table("By size of object (root of its area)", "side", *names, "AR", "objects")
+    table = Table("By size of object (root of its area)", "side", *names, "AR", "objects")
     for row in scores.sizes:
         cells = [number(mean.value) for mean in (*row.ap, row.ar)]
-        _row(table, row.name, *cells, f"{row.objects:,}")
+        table.row(row.name, *cells, f"{row.objects:,}")
     return table
 
 
 def _classes(scores: Scores) -> Table:
     names = [f"AP{metric.name.removeprefix('mAP')}" for metric in scores.metrics]
-    table = _table("By class", "class", *names, "AR", "objects", "boxes")
+    table = Table("By class", "class", *names, "AR", "objects", "boxes")
     for row in scores.classes:
         cells = [number(value) for value in (*row.ap, row.ar)]
-        _row(table, plain(row.name), *cells, f"{row.objects:,}", f"{row.detections:,}")
+        table.row(plain(row.name), *cells, f"{row.objects:,}", f"{row.detections:,}")
     return table
 
 
@@ -254,7 +205,7 @@ def _count(count: int, one: str, many: str) -> str:
 
 def _comparison(found: Comparison) -> Group:
     first, second = found.first, found.second
-    table = _table("\nScores", "metric", "A", "B", "B - A", "95% interval", "p")
+    table = Table("\nScores", "metric", "A", "B", "B - A", "95% interval", "p")
     verdicts = []
     for k, metric in enumerate(first.scores.metrics):
         a, b = first.scores.headline[k].value, second.scores.headline[k].value
@@ -268,7 +219,7 @@ def _comparison(found: Comparison) -> Group:
                 f"{delta.p_value:.3f}",
             )
         )
-        _row(table, metric.name, number(a), number(b), *cells, style="bold")
+        table.row(metric.name, number(a), number(b), *cells, style="bold")
         if delta is None:
             verdicts.append(f"{metric.name}: no verdict, a score or its interval is missing.")
         elif delta.real:
@@ -293,11 +244,11 @@ def _both_classes(found: Comparison) -> Table:
     columns = [
         name for metric in metrics for name in (f"A {metric.name.removeprefix('m')}", "B", "B - A")
     ]
-    table = _table("\nBy class", "class", *columns)
+    table = Table("\nBy class", "class", *columns)
     for a, b in zip(found.first.scores.classes, found.second.scores.classes, strict=True):
         cells = []
         for one, other in zip(a.ap, b.ap, strict=True):
             gain = "" if one is None or other is None else f"{other - one:+.4f}"
             cells += [number(one), number(other), gain]
-        _row(table, plain(a.name), *cells)
+        table.row(plain(a.name), *cells)
     return table

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Table as RichTable
 
 from medmnist_det.files import read_json
 from medmnist_det.folder import Folder
+from medmnist_det.tables import Table
 
 # More annotators than fit a screen are summed up by what they have in common.
 _MOST_ROWS = 20
@@ -24,7 +24,7 @@ def summary(folder: Folder) -> RenderableType:
     source = {"mnist": "MNIST", "optdigits": "optdigits (scikit-learn's 1,797 digits)"}
     name = source[digits["source"]] if digits["original"] else "idx files, not the original MNIST"
     edition = f"  (frozen edition: {folder.edition})" if folder.edition else ""
-    facts = Table.grid(padding=(0, 2))
+    facts = RichTable.grid(padding=(0, 2))
     facts.add_row("digits", name)
     facts.add_row("fingerprint", f"{manifest['fingerprint']}{edition}")
     facts.add_row("folder", str(folder.path))
@@ -32,13 +32,11 @@ def summary(folder: Folder) -> RenderableType:
 
 
 def _splits(manifest: dict[str, Any]) -> Table:
-    table = _table("Images")
-    table.add_column("split")
-    for name in ("images", "empty", "objects", "objects/image", "crowd boxes"):
-        table.add_column(name, justify="right")
+    columns = ("images", "empty", "objects", "objects/image", "crowd boxes")
+    table = Table("Images", "split", *columns)
     for split, count in manifest["counts"].items():
         if images := count["images"]:
-            table.add_row(
+            table.row(
                 split,
                 f"{images:,}",
                 f"{count['empty'] / images:.1%}",
@@ -62,12 +60,8 @@ def annotator_table(described: dict[str, Any]) -> Table:
     for one in people:
         kind = tuple(one[k] for k in ("proficiency", "family", "box_noise", "spurious", "coverage"))
         groups.setdefault(kind if len(people) > _MOST_ROWS else one["rater_id"], []).append(one)
-    table = _table("Annotators")
-    table.add_column("rater")
-    table.add_column("matrix")
-    table.add_column("boxes")
-    for name in ("p", "diagonal", "drawn", "missed", "wrong", "spurious", "IoU"):
-        table.add_column(name, justify="right")
+    columns = ("p", "diagonal", "drawn", "missed", "wrong", "spurious", "IoU")
+    table = Table("Annotators", "rater", "matrix", "boxes", *columns, names=3)
     for group in groups.values():
         first = group[0]
         out = [rates for one in group for rates in one["realised"].values()]
@@ -76,7 +70,7 @@ def annotator_table(described: dict[str, Any]) -> Table:
         overlap = sum(
             r["mean_iou"] * (r["boxes"] - r["spurious"]) for r in out if r["mean_iou"] is not None
         )
-        table.add_row(
+        table.row(
             f"{first['rater_id']}" + (f"-{group[-1]['rater_id']}" if len(group) > 1 else ""),
             first["family"],
             first["box_noise"],
@@ -93,14 +87,3 @@ def annotator_table(described: dict[str, Any]) -> Table:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "-"
-
-
-def _table(title: str) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
