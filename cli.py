@@ -5,9 +5,6 @@ reason annotations are no texts here (``from __future__ import annotations``): T
 each of them four times.
 """
 
-import atexit
-import gc
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,23 +12,13 @@ import typer
 from typer.core import TyperGroup
 
 from medmnist_det.errors import InputError
-from medmnist_det.option_text import numbers, pair, words
-from medmnist_det.terminal import err, naming_output, progress, say, stages, tell, training
-from medmnist_det.terminal import out as stdout
+from medmnist_det.terminal.console import err, naming_output, progress, say, stages, tell, training
+from medmnist_det.terminal.console import out as stdout
+from medmnist_det.terminal.option_text import numbers, pair, words
 
 if TYPE_CHECKING:
-    from annotators.options import AnnotatorOptions
+    from annotators.simulate.options import AnnotatorOptions
     from medmnist_det.folder import Folder
-
-
-@atexit.register
-def _end_at_once() -> None:
-    """Look for no garbage among all that was imported, which lives until the end anyway.
-
-    That would take 17 ms. Torch is left alone: Triton complains of what nobody collected.
-    """
-    if "torch" not in sys.modules:
-        gc.freeze()
 
 
 class _Group(TyperGroup):
@@ -127,14 +114,14 @@ def generate(
 
     Example: medmnist-det generate --annotators 3 --proficiency 0.8
     """
-    from annotators.options import PRESET_IMAGES
-    from annotators.simulate import SimulatedCrowd, draw_annotators
-    from medmnist_det.digits import load_digits
-    from medmnist_det.generate import DIGIT_CLASSES, Plan
-    from medmnist_det.generate import generate as make
-    from medmnist_det.image_files import default_workers
-    from medmnist_det.scenes import SceneOptions, default_side
-    from medmnist_det.summary import summary
+    from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
+    from annotators.simulate.options import PRESET_IMAGES
+    from medmnist_det.generation import DIGIT_CLASSES, Plan
+    from medmnist_det.generation import generate as make
+    from medmnist_det.scenes.composer import SceneOptions, default_side
+    from medmnist_det.scenes.digits import load_digits
+    from medmnist_det.scenes.workers import default_workers
+    from medmnist_det.terminal.summary import summary
 
     crowd = _crowd(preset, annotators, proficiency, family, box_noise, spurious, coverage)
     scenes = SceneOptions(
@@ -194,10 +181,10 @@ def annotate(
     Writes crowd.json (COCO with a rater_id per annotation), provenance.json
     (the truth behind every box) and annotators.json (their matrices).
     """
-    from annotators.simulate import SimulatedCrowd, draw_annotators
-    from medmnist_det.annotate import annotate as make
-    from medmnist_det.coco import read_coco
-    from medmnist_det.summary import annotator_table
+    from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
+    from medmnist_det.formats.coco import read_coco
+    from medmnist_det.labelling import annotate as make
+    from medmnist_det.terminal.summary import annotator_table
 
     crowd = _crowd(preset, annotators, proficiency, family, box_noise, spurious, coverage)
     table = read_coco(truth)
@@ -290,7 +277,7 @@ def import_(
 
     CSV may be VinDr-CXR's.
     """
-    from medmnist_det.coco import read_coco, write_coco
+    from medmnist_det.formats.coco import read_coco, write_coco
     from medmnist_det.formats.export import read_labels
 
     table = read_labels(source, of, split, None if like is None else read_coco(like))
@@ -372,10 +359,10 @@ def evaluate(
     Example: medmnist-det evaluate preds.json --report report.html
     """
     from evaluation.assessment import Options, assess, compare
-    from evaluation.dataset import open_truth
-    from evaluation.export import write_json
     from evaluation.metrics import HEADLINE, parse_metric
-    from evaluation.tables import tables
+    from evaluation.read.source import open_truth
+    from evaluation.show.json_file import write_json
+    from evaluation.show.score_tables import tables
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files: give one to score, or two to compare")
@@ -397,11 +384,11 @@ def evaluate(
     if json is not None:
         write_json(json, result)
     if plots is not None:
-        from evaluation.figures import write_figures
+        from evaluation.show.figures import write_figures
 
         write_figures(plots, found[0])
     if report is not None:
-        from evaluation.report import write_report
+        from evaluation.show.report import write_report
 
         write_report(report, found[0], source.images)
 
@@ -416,7 +403,7 @@ def _crowd(
     coverage: str | None,
 ) -> tuple["AnnotatorOptions", ...]:
     """Return the annotators that the options describe."""
-    from annotators.options import crowd_options
+    from annotators.simulate.options import crowd_options
 
     return crowd_options(
         preset,  # type: ignore[arg-type]
@@ -484,10 +471,10 @@ def aggregate(
 
     Example: medmnist-det aggregate --method dawid-skene --plots plots
     """
-    from annotators.infer.methods import InferenceOptions, folder_name, infer
+    from annotators.infer.registry import InferenceOptions, folder_name, infer
     from annotators.infer.save import write_fused
+    from annotators.rater_tables import measures, raters_tables, summary
     from annotators.sources import open_crowds
-    from annotators.tables import measures, raters_tables, summary
 
     shares = numbers("--weights", weights)
     if shares is not None and not method.startswith("wbf"):
@@ -505,12 +492,12 @@ def aggregate(
         stdout().print(summary(table, found, method, str(source.path)))
         if source.truth is not None:
             from evaluation.quality import quality_of
-            from evaluation.tables import quality_rows
+            from evaluation.show.score_tables import quality_rows
 
             rows = quality_rows(quality_of(source.truth, found.labels))
             stdout().print(measures("\nLabel quality", rows))
         if found.raters is not None:
-            from evaluation.recovery import recovery, recovery_rows
+            from annotators.recovery import recovery, recovery_rows
 
             known = source.raters if method != "bayes-truth" else None
             stdout().print(raters_tables(table, found, known))
@@ -518,7 +505,7 @@ def aggregate(
                 rows = recovery_rows(recovery(found.raters.columns(), known.columns()))
                 stdout().print(measures("Recovery of the raters", rows))
             if plots is not None:
-                from annotators.plots import draw_matrices
+                from annotators.rater_plots import draw_matrices
 
                 picture = plots / f"{folder_name(method)}-{source.name}-matrices.png"
                 draw_matrices(picture, found.raters, table.raters or (), table.classes.names, known)
@@ -552,10 +539,10 @@ def agreement(
 
     Example: medmnist-det agreement --split train --plots plots
     """
-    from annotators.agreement import agreement as agree
+    from annotators.alpha import agreement as agree
     from annotators.ceiling import ceiling, write_agreement
+    from annotators.rater_tables import agreement_tables
     from annotators.sources import open_crowds
-    from annotators.tables import agreement_tables
     from evaluation.evaluator import score
     from evaluation.metrics import Metric
 
@@ -576,7 +563,7 @@ def agreement(
             write_agreement(path, table, found, scored)
             say(f"written: {path}")
         if plots is not None:
-            from annotators.plots import draw_heat_map
+            from annotators.rater_plots import draw_heat_map
 
             for what, values in (("alpha", found.pairwise), ("mAP", scored.against)):
                 if values is not None:
@@ -654,13 +641,13 @@ def train_reference(
 
     Several GPUs: torchrun --nproc-per-node 2 --no-python medmnist-det train-reference
     """
+    from annotators.infer.methods.wbf import wbf
     from annotators.infer.missing import fuse_missing
-    from annotators.infer.wbf import wbf
     from evaluation.assessment import Options, assess
-    from evaluation.dataset import open_truth
     from evaluation.evaluator import score
-    from evaluation.export import write_json
-    from evaluation.tables import tables
+    from evaluation.read.source import open_truth
+    from evaluation.show.json_file import write_json
+    from evaluation.show.score_tables import tables
     from medmnist_det.reference.run import Above, Order, Show, run
 
     def headline(truth: Any, boxes: Any) -> dict[str, float | None]:

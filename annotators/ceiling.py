@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotators.agreement import Agreement
+from annotators.alpha import Agreement
 from annotators.crowd_files import keep_images
 from medmnist_det.files import make_folder
 from medmnist_det.folder import write_json

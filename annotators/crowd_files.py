@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medmnist_det.coco import RATER_KEYS, coco_lists, parse_coco
 from medmnist_det.errors import InputError
-from medmnist_det.formats.table import read_csv
+from medmnist_det.formats.coco import RATER_KEYS, coco_lists, parse_coco
+from medmnist_det.formats.vindr_csv import read_csv
 from medmnist_det.labels import Images, LabelSet
 
 if TYPE_CHECKING:

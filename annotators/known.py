@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from annotators.infer.result import Raters
+from annotators.infer.parts.result import Raters
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_json
 

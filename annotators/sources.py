@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from annotators.crowd_files import CrowdFile, keep_images, read_crowd
-from annotators.infer.result import Raters
+from annotators.infer.parts.result import Raters
 from annotators.known import read_known_raters
 from medmnist_det.errors import InputError
-from medmnist_det.folder import CROWD_SPLITS, Folder
-from medmnist_det.labels import LabelSet
+from medmnist_det.folder import Folder
+from medmnist_det.labels import CROWD_SPLITS, LabelSet
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -123,8 +123,8 @@ def in_process(folder: Path, rounds: int) -> None:
 
     from evaluation.engines import run
     from evaluation.metrics import HEADLINE, union
-    from evaluation.predictions import read_predictions
-    from evaluation.truth import read_truth
+    from evaluation.read.predictions import read_predictions
+    from evaluation.read.truth import read_truth
 
     truth_file, boxes_file = folder / "truth.json", folder / "boxes.json"
     thresholds = np.array(union(HEADLINE))
@@ -161,8 +161,8 @@ def paper_sized(folder: Path, rounds: int) -> None:
     from evaluation.bootstrap import resample
     from evaluation.engines import run
     from evaluation.metrics import HEADLINE, union
-    from evaluation.predictions import read_predictions
-    from evaluation.truth import read_truth
+    from evaluation.read.predictions import read_predictions
+    from evaluation.read.truth import read_truth
 
     arguments = ["evaluate", "boxes.json", "--truth", "truth.json"]
     taken = [process(_OURS, arguments, folder).seconds for _ in range(2 * rounds)]

@@ -29,13 +29,13 @@ COMMAND = [sys.executable, "-c", "from cli import app; app()", "generate"]
 SAME_WORK = """
 import sys
 from pathlib import Path
-from medmnist_det.coco import write_coco
-from medmnist_det.digits import load_digits
+from medmnist_det.formats.coco import write_coco
+from medmnist_det.scenes.digits import load_digits
 from medmnist_det.files import make_folder
-from medmnist_det.generate import label_set
-from medmnist_det.image_files import Job, write_images
+from medmnist_det.generation import label_set
+from medmnist_det.scenes.workers import Job, write_images
 from medmnist_det.labels import stack
-from medmnist_det.scenes import SceneOptions
+from medmnist_det.scenes.composer import SceneOptions
 
 if __name__ == "__main__":
     root, out, images, workers = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])

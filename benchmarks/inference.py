@@ -18,20 +18,20 @@ from typing import Any
 
 import numpy as np
 
-from annotators.agreement import agreement
+from annotators.alpha import agreement
 from annotators.crowd_files import keep_images, read_crowd
-from annotators.grouping import IOU, group_boxes
-from annotators.infer.methods import InferenceOptions, infer
-from annotators.infer.result import Raters
-from annotators.infer.wbf import WbfOptions, wbf
-from annotators.options import Preset, crowd_options
-from annotators.simulate import draw_annotators, simulate
+from annotators.infer.methods.wbf import WbfOptions, wbf
+from annotators.infer.parts.grouping import IOU, group_boxes
+from annotators.infer.parts.result import Raters
+from annotators.infer.registry import InferenceOptions, infer
+from annotators.recovery import recovery
+from annotators.simulate.crowd import draw_annotators, simulate
+from annotators.simulate.options import Preset, crowd_options
 from evaluation.quality import quality_of
-from evaluation.recovery import recovery
-from medmnist_det.digits import Digits, load_digits
-from medmnist_det.generate import DIGIT_CLASSES
+from medmnist_det.generation import DIGIT_CLASSES
 from medmnist_det.labels import Error, Images, Labels, LabelSet, stack
-from medmnist_det.scenes import BLOCK, SceneOptions, compose_block
+from medmnist_det.scenes.composer import BLOCK, SceneOptions, compose_block
+from medmnist_det.scenes.digits import Digits, load_digits
 
 METHODS = ("majority-vote", "wbf", "wbf-agnostic", "dawid-skene", "bayes-truth")
 CROWDED = SceneOptions(empty=0.0, count=(10, 20), side=(25, 80), max_iou=0.5)

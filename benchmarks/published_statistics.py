@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from medmnist_det.boxes import pairwise_iou
-from medmnist_det.digits import load_digits
-from medmnist_det.formats.table import read_csv
+from medmnist_det.formats.vindr_csv import read_csv
 from medmnist_det.labels import Labels, stack
-from medmnist_det.scenes import BLOCK, SceneOptions, compose_block
+from medmnist_det.scenes.composer import BLOCK, SceneOptions, compose_block
+from medmnist_det.scenes.digits import load_digits
 
 IMAGES = 4000
 

@@ -15,8 +15,8 @@ import time
 import numpy as np
 
 from annotators import box_noise
-from annotators.options import crowd_options
-from annotators.simulate import draw_annotators, simulate
+from annotators.simulate.crowd import draw_annotators, simulate
+from annotators.simulate.options import crowd_options
 from medmnist_det.labels import Images, Labels
 
 IMAGES, ROUNDS = 20_000, 15

@@ -73,9 +73,9 @@ def ours(data: Path, watch: Stopwatch) -> None:
     import torch
 
     from medmnist_det.folder import Folder
-    from medmnist_det.reference import train as trainer
-    from medmnist_det.reference.images import read_images
+    from medmnist_det.reference import training as trainer
     from medmnist_det.reference.lessons import Weighting, lessons
+    from medmnist_det.reference.pixels import read_images
 
     class Counting(trainer.Learner):
         def step(self, images: Any, *rest: Any, **named: Any) -> Any:
@@ -205,7 +205,7 @@ def rival_version(python: str) -> str:
 def show(runs: dict[str, list[dict[str, Any]]]) -> None:
     from rich.table import Table
 
-    from medmnist_det.terminal import out
+    from medmnist_det.terminal.console import out
 
     table = Table("", title="training: median of the rounds (range)")
     for column in ("images/s", "ours / this one", "threads", "parameters", "memory, MiB"):

@@ -28,7 +28,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from medmnist_det.terminal import out
+from medmnist_det.terminal.console import out
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CLI = [sys.executable, "-c", "from cli import app; app()"]

@@ -29,9 +29,9 @@ from medmnist_det.folder import Folder
 from medmnist_det.reference.batches import Batches, Pool
 from medmnist_det.reference.checkpoint import CHECKPOINT, load_checkpoint
 from medmnist_det.reference.device import pick_device
-from medmnist_det.reference.images import read_images
 from medmnist_det.reference.lessons import lessons
-from medmnist_det.reference.train import Learner, Task, recipe_of, targets_of
+from medmnist_det.reference.pixels import read_images
+from medmnist_det.reference.training import Learner, Task, recipe_of, targets_of
 
 _WARM_UP, _PROFILED, _ROUNDS, _ROWS = 20, 10, 3, 25
 

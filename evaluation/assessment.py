@@ -12,14 +12,14 @@ import numpy as np
 from evaluation.bootstrap import Difference, Interval, difference, interval, resample
 from evaluation.budget import Budget, error_budget
 from evaluation.confusion import Confusion, confusion, working_point
-from evaluation.dataset import Source
 from evaluation.engines import Engine
 from evaluation.metrics import HEADLINE, Metric
-from evaluation.predictions import Predictions, read_predictions
 from evaluation.problem import Boxes, Problem, Truth, renumbered
 from evaluation.quality import Quality, label_quality
+from evaluation.read.predictions import Predictions, read_predictions
+from evaluation.read.source import Source
+from evaluation.read.truth import read_truth
 from evaluation.scores import Scores, score_problem
-from evaluation.truth import read_truth
 from medmnist_det.errors import InputError
 
 if TYPE_CHECKING:

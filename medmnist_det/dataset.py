@@ -11,9 +11,9 @@ import torch
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
-from medmnist_det.digits import Split
 from medmnist_det.folder import Folder
-from medmnist_det.png import read_grey
+from medmnist_det.formats.png import read_grey
+from medmnist_det.labels import Split
 
 
 class MedMnistDetection(Dataset):

@@ -12,18 +12,14 @@ import numpy as np
 import orjson
 import xxhash
 
-from medmnist_det.coco import read_coco
-from medmnist_det.digits import SPLITS, Split
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_json, write_atomically
-from medmnist_det.labels import Error, Labels, LabelSet
-from medmnist_det.png import read_grey
+from medmnist_det.formats.coco import read_coco
+from medmnist_det.formats.png import read_grey
+from medmnist_det.labels import CROWD_SPLITS, SPLITS, Error, Labels, LabelSet, Split
 
 #: Version of the layout. Readers refuse others.
 FORMAT = 1
-
-#: Splits that annotators label; the test split has nothing but truth.
-CROWD_SPLITS: tuple[Split, ...] = ("train", "val")
 
 #: Data sets that are the same for everybody: name and fingerprint, by :func:`options_hash`.
 EDITIONS = {

@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 import numpy as np
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
+
+
+#: The parts of a data set. Annotators label the first two; the test split has nothing but truth.
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+CROWD_SPLITS: tuple[Split, ...] = ("train", "val")
 
 
 class Error(IntEnum):

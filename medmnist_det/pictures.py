@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from medmnist_det.digits import Split
 from medmnist_det.errors import InputError
 from medmnist_det.files import naming, read_json
-from medmnist_det.folder import CROWD_SPLITS, Folder
-from medmnist_det.labels import Error, LabelSet
-from medmnist_det.png import read_grey
+from medmnist_det.folder import Folder
+from medmnist_det.formats.png import read_grey
+from medmnist_det.labels import CROWD_SPLITS, Error, LabelSet, Split
 
 # Okabe and Ito's colours, told apart by everybody; the first is the truth's.
 _COLOURS = ("#009e73", "#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#0072b2", "#d55e00")

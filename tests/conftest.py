@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotators.options import AnnotatorOptions
-from annotators.simulate import SimulatedCrowd, draw_annotators
-from medmnist_det.digits import Digits, load_digits
+from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
+from annotators.simulate.options import AnnotatorOptions
 from medmnist_det.folder import Folder
-from medmnist_det.generate import DIGIT_CLASSES, Plan, generate
+from medmnist_det.generation import DIGIT_CLASSES, Plan, generate
 from medmnist_det.labels import Images, Labels
-from medmnist_det.scenes import SceneOptions
+from medmnist_det.scenes.composer import SceneOptions
+from medmnist_det.scenes.digits import Digits, load_digits
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

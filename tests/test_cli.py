@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import app
-from medmnist_det.coco import read_coco
+from medmnist_det.formats.coco import read_coco
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["--train", "12", "--val", "4", "--test", "3", "--canvas", "64", "--digits", "optdigits"]
@@ -145,8 +145,8 @@ def test_bad_options_get_one_sentence_and_exit_code_2(options, message, here):
 
 
 def test_our_own_faults_keep_their_traceback(here, monkeypatch):
-    monkeypatch.setattr("medmnist_det.scenes.compose_block", None)
-    monkeypatch.setattr("medmnist_det.image_files.compose_block", None)
+    monkeypatch.setattr("medmnist_det.scenes.composer.compose_block", None)
+    monkeypatch.setattr("medmnist_det.scenes.workers.compose_block", None)
     result = CliRunner().invoke(app, ["generate", *SMALL])
     assert isinstance(result.exception, TypeError)
 

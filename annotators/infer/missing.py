@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from annotators.crowd_files import read_crowd
-from annotators.infer.methods import folder_name, infer
+from annotators.infer.registry import folder_name, infer
 from annotators.infer.save import write_fused
-from medmnist_det.folder import CROWD_SPLITS, Folder
+from medmnist_det.folder import Folder
+from medmnist_det.labels import CROWD_SPLITS
 
 
 def fuse_missing(folder: Folder, method: str) -> list[tuple[str, str]]:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from annotators.infer.result import Inference
-from medmnist_det.coco import write_coco
+from annotators.infer.parts.result import Inference
 from medmnist_det.files import make_folder, write_atomically
+from medmnist_det.formats.coco import write_coco
 from medmnist_det.labels import LabelSet
 
 

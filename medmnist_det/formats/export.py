@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from medmnist_det.digits import Split
 from medmnist_det.errors import InputError
 from medmnist_det.files import make_folder, naming
-from medmnist_det.folder import CROWD_SPLITS, Folder
-from medmnist_det.formats.table import read_csv, write_csv
+from medmnist_det.folder import Folder
+from medmnist_det.formats.vindr_csv import read_csv, write_csv
 from medmnist_det.formats.voc import read_voc, write_voc
 from medmnist_det.formats.yolo import read_yolo, write_yolo
-from medmnist_det.labels import LabelSet
+from medmnist_det.labels import CROWD_SPLITS, LabelSet, Split
 
 
 def export_folder(folder: Folder, out: Path, to: str, labels: str) -> dict[Split, int]:

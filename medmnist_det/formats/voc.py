@@ -15,7 +15,7 @@ import numpy as np
 
 from medmnist_det.errors import InputError
 from medmnist_det.files import make_folder, naming, read_bytes, write_atomically
-from medmnist_det.formats.tables import copy_images
+from medmnist_det.formats.names import copy_images
 from medmnist_det.labels import Classes, Images, Labels, LabelSet
 
 # The devkit counts pixels from 1 and includes the last: a whole image is 1, 1, width, height.

@@ -15,8 +15,8 @@ import numpy as np
 from medmnist_det.boxes import snap
 from medmnist_det.errors import InputError
 from medmnist_det.files import make_folder, naming, read_bytes, write_atomically
-from medmnist_det.formats.tables import copy_images, yaml_names
-from medmnist_det.image_folder import image_table
+from medmnist_det.formats.image_folder import image_table
+from medmnist_det.formats.names import copy_images, yaml_names
 from medmnist_det.labels import Classes, Labels, LabelSet
 
 

@@ -1,1 +1,46 @@
-"""The reference detector: one-stage, anchor-based, YOLO-style; only here is torch imported."""
+"""The bundled detector: model, loss, training and prediction."""
+
+from typing import TYPE_CHECKING
+
+from medmnist_det.faces import face
+
+if TYPE_CHECKING:
+    from medmnist_det.reference.checkpoint import Checkpoint as Checkpoint
+    from medmnist_det.reference.checkpoint import load_checkpoint as load_checkpoint
+    from medmnist_det.reference.lessons import METHODS as METHODS
+    from medmnist_det.reference.lessons import Lessons as Lessons
+    from medmnist_det.reference.loss import LossOptions as LossOptions
+    from medmnist_det.reference.loss import detection_loss as detection_loss
+    from medmnist_det.reference.model import Detector as Detector
+    from medmnist_det.reference.prediction import predict as predict
+    from medmnist_det.reference.training import Recipe as Recipe
+    from medmnist_det.reference.training import train as train
+
+__all__ = [
+    "Checkpoint",
+    "Detector",
+    "Lessons",
+    "LossOptions",
+    "METHODS",
+    "Recipe",
+    "detection_loss",
+    "load_checkpoint",
+    "predict",
+    "train",
+]
+
+__getattr__, __dir__ = face(
+    __name__,
+    {
+        "Checkpoint": "medmnist_det.reference.checkpoint",
+        "Detector": "medmnist_det.reference.model",
+        "Lessons": "medmnist_det.reference.lessons",
+        "LossOptions": "medmnist_det.reference.loss",
+        "METHODS": "medmnist_det.reference.lessons",
+        "Recipe": "medmnist_det.reference.training",
+        "detection_loss": "medmnist_det.reference.loss",
+        "load_checkpoint": "medmnist_det.reference.checkpoint",
+        "predict": "medmnist_det.reference.prediction",
+        "train": "medmnist_det.reference.training",
+    },
+)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from medmnist_det.digits import Split
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_json
 from medmnist_det.folder import Folder
-from medmnist_det.labels import LabelSet
+from medmnist_det.labels import LabelSet, Split
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float

@@ -15,19 +15,18 @@ import numpy as np
 import torch
 from torch import distributed
 
-from medmnist_det.coco import write_results
-from medmnist_det.digits import Split
 from medmnist_det.errors import InputError
 from medmnist_det.files import make_folder
 from medmnist_det.folder import Folder
-from medmnist_det.labels import Labels, LabelSet
+from medmnist_det.formats.coco import write_results
+from medmnist_det.labels import Labels, LabelSet, Split
 from medmnist_det.reference.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from medmnist_det.reference.curves import draw_curves
 from medmnist_det.reference.device import on_device, pick_device, reporting_memory
-from medmnist_det.reference.images import named_images, read_images
 from medmnist_det.reference.lessons import Lessons, fused_by, lessons
-from medmnist_det.reference.predict import predict_files
-from medmnist_det.reference.train import Moment, Recipe, Task, Validation, rank, recipe_of, train
+from medmnist_det.reference.pixels import named_images, read_images
+from medmnist_det.reference.prediction import predict_files
+from medmnist_det.reference.training import Moment, Recipe, Task, Validation, rank, recipe_of, train
 
 #: Shows a stage: its name and its number of steps go in; what advances it comes out.
 Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]

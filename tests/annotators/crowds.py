@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from annotators.infer.result import Raters
-from annotators.options import AnnotatorOptions
-from annotators.simulate import Annotator, draw_annotators, simulate
+from annotators.infer.parts.result import Raters
+from annotators.simulate.crowd import Annotator, draw_annotators, simulate
+from annotators.simulate.options import AnnotatorOptions
 from medmnist_det.labels import Classes, Images, Labels, LabelSet
 
 #: image, rater, class, (x_min, y_min, x_max, y_max)

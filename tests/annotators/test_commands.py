@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import app
-from medmnist_det.coco import read_coco
-from medmnist_det.digits import Digits
 from medmnist_det.folder import Folder
-from medmnist_det.generate import generate
+from medmnist_det.formats.coco import read_coco
+from medmnist_det.generation import generate
+from medmnist_det.scenes.digits import Digits
 from tests.conftest import small_crowd, small_plan
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from annotators.crowd_files import CrowdFile, read_crowd
-from annotators.infer.methods import infer
+from annotators.infer.registry import infer
 from medmnist_det.errors import InputError
 
 BOX = [10, 10, 30, 30]

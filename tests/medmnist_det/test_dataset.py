@@ -6,7 +6,7 @@ from torchvision.transforms import v2
 
 from medmnist_det.dataset import MedMnistDetection
 from medmnist_det.errors import InputError
-from medmnist_det.png import read_grey
+from medmnist_det.formats.png import read_grey
 
 
 def test_items_are_images_with_their_labels(small):

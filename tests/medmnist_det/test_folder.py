@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medmnist_det.coco import write_coco
 from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder, content_hash, verify
+from medmnist_det.formats.coco import write_coco
+from medmnist_det.formats.png import encode_png, read_grey
 from medmnist_det.labels import Error
-from medmnist_det.png import encode_png, read_grey
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from annotators.infer.methods import infer
+from annotators.infer.registry import infer
 from annotators.infer.save import write_fused
-from medmnist_det.coco import read_coco
+from medmnist_det.formats.coco import read_coco
 from tests.annotators.crowds import crowd
 
 BOX = (10.0, 10.0, 50.0, 50.0)

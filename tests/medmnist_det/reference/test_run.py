@@ -104,7 +104,7 @@ def test_an_ensemble_is_a_detector_for_every_rater(blind, tmp_path):
 
 
 def test_a_killed_run_goes_on_to_the_same_predictions(blind, tmp_path, monkeypatch):
-    from medmnist_det.reference import train
+    from medmnist_det.reference import training as train
 
     whole, part = tmp_path / "whole", tmp_path / "part"
     start(blind.path, whole, "--epochs", 2, "--batch", 8)
@@ -173,7 +173,7 @@ def test_too_little_memory_names_the_option_that_helps(blind, tmp_path, monkeypa
 KEEP_ALL_WEIGHTS = """
 import sys, torch
 from cli import app
-from medmnist_det.reference import train
+from medmnist_det.reference import training as train
 place, saved = sys.argv.pop(1), train.Learner.saved
 def keep(self, history):
     torch.save([p.detach() for p in self.model.parameters()], f"{place}/rank-{train.rank()}.pt")

@@ -1,0 +1,1 @@
+"""Reading what is scored, and the truth that it is scored on."""

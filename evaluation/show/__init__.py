@@ -1,0 +1,1 @@
+"""Scores for people: tables, figures, the page, and the JSON file."""

@@ -1,0 +1,254 @@
+"""Tables for the terminal: rich renderables that stay aligned as plain text when piped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from evaluation.assessment import Assessment, Comparison
+from evaluation.bootstrap import Interval
+from evaluation.budget import Budget
+from evaluation.confusion import Confusion
+from evaluation.engines import describe
+from evaluation.quality import Quality
+from evaluation.scores import Mean, Scores
+from medmnist_det.terminal.tables import Table, plain
+
+#: What stands for a number that does not exist.
+UNDEFINED = "undefined"
+
+
+def number(value: float | None) -> str:
+    """Return a score with four decimals."""
+    return UNDEFINED if value is None else f"{value:.4f}"
+
+
+def tables(found: Assessment | Comparison) -> Group:
+    """Return what the terminal shows, the headline first."""
+    return _assessment(found) if isinstance(found, Assessment) else _comparison(found)
+
+
+def _assessment(found: Assessment) -> Group:
+    parts: list[RenderableType] = [_what(found), _headline(found)]
+    if found.quality is not None:
+        parts.append(_quality(found.quality))
+    parts.append(_coco(found.scores))
+    if found.budgets:
+        parts.append(_budget(found.budgets))
+    if found.confusion is not None:
+        parts.append(_confusions(found.confusion, found.truth.classes.names))
+    if found.scores.sizes:
+        parts.append(_sizes(found.scores))
+    parts.append(_classes(found.scores))
+    return Group(*parts, *(Text(line) for line in notes(found)))
+
+
+def _what(found: Assessment) -> Text:
+    scores = found.scores
+    lines = [
+        f"{plain(found.source)}: {scores.detections:,} boxes",
+        f"{plain(found.truth.source)}: {scores.images:,} images, {scores.objects:,} objects"
+        + (f", {scores.crowd_regions:,} crowd regions" if scores.crowd_regions else ""),
+        "; ".join(
+            [f"{key} {plain(value)}" for key, value in found.facts.items()]
+            + [f"engine {describe(scores.engine)}"]
+        ),
+    ]
+    return _whole("\n".join(lines))
+
+
+def _whole(text: str) -> Text:
+    """Return lines that are neither cut nor broken: paths stay in one piece when piped."""
+    return Text(text, no_wrap=True, overflow="ignore")
+
+
+def _span(one: Interval | None) -> str:
+    return "" if one is None else f"{one.low:.4f} to {one.high:.4f}"
+
+
+def _covers(mean: Mean) -> str:
+    return f"{mean.classes} of {mean.of}"
+
+
+def _headline(found: Assessment) -> Table:
+    table = Table("\nScores", "metric", "score", "95% interval", "classes")
+    rows = zip(found.scores.metrics, found.scores.headline, found.intervals, strict=True)
+    for metric, mean, spread in rows:
+        table.row(metric.name, number(mean.value), _span(spread), _covers(mean), style="bold")
+    return table
+
+
+#: What COCO's short names stand for.
+COCO_MEANINGS = {
+    "AP": "AP @[.5:.95]",
+    "AP50": "AP @.5",
+    "AP75": "AP @.75",
+    "APs": "AP, small (area to 32 x 32 px)",
+    "APm": "AP, medium (to 96 x 96 px)",
+    "APl": "AP, large",
+    "AR1": "AR, 1 box of a class an image",
+    "AR10": "AR, 10 boxes",
+    "AR100": "AR, 100 boxes",
+    "ARs": "AR, small",
+    "ARm": "AR, medium",
+    "ARl": "AR, large",
+}
+
+
+def _coco(scores: Scores) -> Table:
+    table = Table("COCO's twelve", "metric", "score", "classes")
+    for name, mean in scores.coco.items():
+        table.row(COCO_MEANINGS[name], number(mean.value), _covers(mean))
+    return table
+
+
+def _budget(budgets: tuple[Budget, ...]) -> Table:
+    names = [budget.metric.name for budget in budgets]
+    columns = [column for name in names for column in (f"{name}\npoints", "alone", "count")]
+    table = Table("Where points are lost (100 points are a mAP of 1)", "error", *columns)
+    for kind in range(len(budgets[0].losses)):
+        losses = [budget.losses[kind] for budget in budgets]
+        cells = [
+            cell
+            for one in losses
+            for cell in (_points(one.points), _points(one.alone), f"{one.count:,.0f}")
+        ]
+        table.row(losses[0].kind, *cells)
+    totals = [cell for budget in budgets for cell in (_points(budget.lost), "", "")]
+    table.row("all", *totals, style="bold")
+    return table
+
+
+def _points(value: float) -> str:
+    # Rounding may leave a negative zero, which would read as a loss.
+    return f"{value + 0.0:.2f}" if abs(value) >= 0.005 else "0.00"
+
+
+def _confusions(found: Confusion, names: tuple[str, ...]) -> RenderableType:
+    k = len(names)
+    pairs = [
+        (int(found.counts[i, j]), names[i], names[j])
+        for i in range(k)
+        for j in range(k)
+        if i != j and found.counts[i, j]
+    ]
+    if not pairs:
+        return Text("")
+    pairs.sort(key=lambda pair: -pair[0])
+    title = f"Most confused (score {found.score:.3f} or more, IoU {found.iou:g})"
+    table = Table(title, "object", "called", "times")
+    for count, true, given in pairs[:5]:
+        table.row(plain(true), plain(given), f"{count:,}")
+    return table
+
+
+def _quality(quality: Quality) -> Table:
+    table = Table("Label quality (whatever the score)", "measure", "value")
+    for name, value in quality_rows(quality):
+        table.row(name, value)
+    return table
+
+
+def quality_rows(quality: Quality) -> list[list[str]]:
+    """Return what each measure is called, and its value."""
+    return [
+        [f"precision: boxes on an object (IoU {quality.iou:g})", number(quality.precision)],
+        ["recall: objects with a box", number(quality.recall)],
+        ["class accuracy of these boxes", number(quality.class_accuracy)],
+        ["mean IoU of these boxes", number(quality.mean_iou)],
+    ]
+
+
+def _sizes(scores: Scores) -> Table:
+    names = [metric.name for metric in scores.metrics]
+    table = Table("By size of object (root of its area)", "side", *names, "AR", "objects")
+    for row in scores.sizes:
+        cells = [number(mean.value) for mean in (*row.ap, row.ar)]
+        table.row(row.name, *cells, f"{row.objects:,}")
+    return table
+
+
+def _classes(scores: Scores) -> Table:
+    names = [f"AP{metric.name.removeprefix('mAP')}" for metric in scores.metrics]
+    table = Table("By class", "class", *names, "AR", "objects", "boxes")
+    for row in scores.classes:
+        cells = [number(value) for value in (*row.ap, row.ar)]
+        table.row(plain(row.name), *cells, f"{row.objects:,}", f"{row.detections:,}")
+    return table
+
+
+def notes(found: Assessment) -> Iterator[str]:
+    """Yield what the numbers leave out, a sentence each."""
+    empty = found.scores.undefined
+    if empty:
+        beyond = any(row.objects for row in empty)
+        size = ", or only some beyond COCO's 1e10 square pixels" if beyond else ""
+        boxes = sum(row.detections for row in empty)
+        names = ", ".join(plain(row.name) for row in empty[:10]) + (", ..." if empty[10:] else "")
+        yield (
+            f"No object of {_count(len(empty), 'class', 'classes')} ({names}){size}: undefined, "
+            f"not part of any mean; the {boxes:,} boxes there cost nothing."
+        )
+    if found.not_looked:
+        yield f"{found.not_looked:,} images that this rater did not look at are left out."
+    if len(found.resampled) == 0 and found.scores.detections:
+        yield "No intervals; --bootstrap 1000 adds them."
+    if not found.budgets and found.scores.headline[0].value is not None:
+        yield "No error budget; --errors adds one."
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _comparison(found: Comparison) -> Group:
+    first, second = found.first, found.second
+    table = Table("\nScores", "metric", "A", "B", "B - A", "95% interval", "p")
+    verdicts = []
+    for k, metric in enumerate(first.scores.metrics):
+        a, b = first.scores.headline[k].value, second.scores.headline[k].value
+        delta = found.differences[k]
+        cells = (
+            ("", "", "")
+            if delta is None
+            else (
+                f"{delta.value:+.4f}",
+                f"{delta.interval.low:+.4f} to {delta.interval.high:+.4f}",
+                f"{delta.p_value:.3f}",
+            )
+        )
+        table.row(metric.name, number(a), number(b), *cells, style="bold")
+        if delta is None:
+            verdicts.append(f"{metric.name}: no verdict, a score or its interval is missing.")
+        elif delta.real:
+            better = "B" if delta.value > 0 else "A"
+            verdicts.append(f"{metric.name}: {better} is better; the difference is real.")
+        else:
+            verdicts.append(
+                f"{metric.name}: no real difference; other images could turn it around."
+            )
+    what = _whole(f"A  {plain(first.source)}\nB  {plain(second.source)}")
+    return Group(what, table, Text("\n".join(verdicts)), _both_classes(found), *_facts(first))
+
+
+def _facts(found: Assessment) -> Iterable[Text]:
+    facts = [f"{key} {plain(value)}" for key, value in found.facts.items()]
+    covered = f"{found.scores.images:,} images, {found.scores.objects:,} objects"
+    yield _whole("; ".join([f"{plain(found.truth.source)}: {covered}", *facts]))
+
+
+def _both_classes(found: Comparison) -> Table:
+    metrics = found.first.scores.metrics
+    columns = [
+        name for metric in metrics for name in (f"A {metric.name.removeprefix('m')}", "B", "B - A")
+    ]
+    table = Table("\nBy class", "class", *columns)
+    for a, b in zip(found.first.scores.classes, found.second.scores.classes, strict=True):
+        cells = []
+        for one, other in zip(a.ap, b.ap, strict=True):
+            gain = "" if one is None or other is None else f"{other - one:+.4f}"
+            cells += [number(one), number(other), gain]
+        table.row(plain(a.name), *cells)
+    return table

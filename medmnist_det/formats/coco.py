@@ -1,0 +1,272 @@
+"""COCO files: truth, crowd labels with a rater per annotation, and fused labels with scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from medmnist_det.boxes import areas, xyxy_to_xywh
+from medmnist_det.errors import InputError
+from medmnist_det.files import read_json, write_atomically
+from medmnist_det.formats.entries import Entries
+from medmnist_det.labels import Classes, Images, Labels, LabelSet
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    _Raters = tuple[
+        tuple[int | str, ...] | None, Int[np.ndarray, " n"] | None, Int[np.ndarray, "m 2"] | None
+    ]
+
+#: Names under which files say who drew an annotation, in the order in which they are looked for.
+RATER_KEYS = ("rater_id", "rater", "rad_id", "annotator")
+
+# Entries that are Python objects at the same time while a file is written: keeps memory flat.
+_CHUNK = 4096
+
+
+def write_coco(path: Path, labels: LabelSet) -> None:
+    """Write a label set as one COCO file, atomically.
+
+    Ids of annotations are row numbers + 1. Every box carries its rectangle as ``segmentation`` for
+    tools that insist on one. Crowd labels get ``rater_id`` per annotation and ``rater_list`` per
+    image. The file depends on nothing but the labels. Raises InputError when the disk refuses.
+    """
+    write_atomically(path, _coco_chunks(labels))
+
+
+def _coco_chunks(table: LabelSet) -> Iterator[bytes]:
+    categories = [
+        {"id": key, "name": name}
+        for key, name in zip(table.classes.ids, table.classes.names, strict=True)
+    ]
+    yield b'{"categories":' + orjson.dumps(categories)
+    if table.raters is not None:
+        yield b',\n"raters":' + orjson.dumps(table.raters)
+    yield b',\n"images":[\n'
+    yield from _rows(len(table.images), _image_writer(table))
+    yield b'],\n"annotations":[\n'
+    yield from _rows(len(table.labels), _annotation_writer(table))
+    yield b"]}\n"
+
+
+def _rows(count: int, lines: Callable[[slice], Iterator[bytes]]) -> Iterator[bytes]:
+    """Yield JSON objects, one a line, without ever holding more than a chunk of them."""
+    for start in range(0, count, _CHUNK):
+        last = min(start + _CHUNK, count)
+        yield b",\n".join(lines(slice(start, last))) + (b",\n" if last < count else b"\n")
+
+
+# Lines are put together from encoded columns: a dictionary a line takes four times as long.
+def _image_writer(table: LabelSet) -> Callable[[slice], Iterator[bytes]]:
+    images, assigned = table.images, table.labels.assigned
+    template = b'{"id":%b,"file_name":%b,"width":%d,"height":%d}'
+    raters = _encoded(table.raters or ())
+    starts, looked = [0], []
+    if assigned is not None:
+        template = template[:-1] + b',"rater_list":[%b]}'
+        starts = np.searchsorted(assigned[:, 0], np.arange(len(images) + 1)).tolist()
+        looked = [raters[k] for k in assigned[:, 1].tolist()]
+
+    def lines(part: slice) -> Iterator[bytes]:
+        columns: list[Iterable[Any]] = [
+            _encoded(images.ids[part]),
+            _encoded(images.names[part]),
+            images.width[part].tolist(),
+            images.height[part].tolist(),
+        ]
+        if assigned is not None:
+            ranges = zip(starts[part], starts[part.start + 1 : part.stop + 1], strict=True)
+            columns.append(b",".join(looked[first:last]) for first, last in ranges)
+        return (template % row for row in zip(*columns, strict=True))
+
+    return lines
+
+
+def _annotation_writer(table: LabelSet) -> Callable[[slice], Iterator[bytes]]:
+    labels = table.labels
+    image_ids, class_ids = _encoded(table.images.ids), _encoded(table.classes.ids)
+    raters = _encoded(table.raters or ())
+    template = b'{"id":%d,"image_id":%b,"category_id":%b,"bbox":[%b],"area":%b,"iscrowd":%d'
+    template += b',"segmentation":[[%b]]'
+    template += b',"rater_id":%b' if labels.rater is not None else b""
+    template += b',"score":%b}' if labels.score is not None else b"}"
+
+    def lines(part: slice) -> Iterator[bytes]:
+        box = labels.box[part]
+        area = areas(box) if labels.area is None else labels.area[part]
+        columns: list[Iterable[Any]] = [
+            range(part.start + 1, part.stop + 1),
+            map(image_ids.__getitem__, labels.image[part].tolist()),
+            map(class_ids.__getitem__, labels.label[part].tolist()),
+            _encoded_floats(xyxy_to_xywh(box)),
+            _encoded_floats(area[:, None]),
+            repeat(0) if labels.iscrowd is None else labels.iscrowd[part].tolist(),
+            _encoded_floats(box[:, [0, 1, 2, 1, 2, 3, 0, 3]]),
+        ]
+        if labels.rater is not None:
+            columns.append(map(raters.__getitem__, labels.rater[part].tolist()))
+        if labels.score is not None:
+            columns.append(_encoded_floats(labels.score[part, None]))
+        return (template % row for row in zip(*columns, strict=False))
+
+    return lines
+
+
+def write_results(path: Path, predictions: LabelSet) -> None:
+    """Write predictions as a COCO results list, atomically, an entry a line.
+
+    A row of the labels gives ``image_id``, ``category_id``, ``bbox`` and ``score``; no row gives an
+    empty list. Raises InputError when the disk refuses.
+    """
+    labels = predictions.labels
+    image_ids = _encoded(predictions.images.ids)
+    class_ids = _encoded(predictions.classes.ids)
+
+    def lines(part: slice) -> Iterator[bytes]:
+        columns = (
+            map(image_ids.__getitem__, labels.image[part].tolist()),
+            map(class_ids.__getitem__, labels.label[part].tolist()),
+            _encoded_floats(xyxy_to_xywh(labels.box[part])),
+            _encoded_floats(labels.confidence[part, None]),
+        )
+        template = b'{"image_id":%b,"category_id":%b,"bbox":[%b],"score":%b}'
+        return (template % row for row in zip(*columns, strict=True))
+
+    write_atomically(path, chain((b"[\n",), _rows(len(labels), lines), (b"]\n",)))
+
+
+def _encoded(values: Iterable[int | str]) -> list[bytes]:
+    return [b"%d" % value if type(value) is int else orjson.dumps(value) for value in values]
+
+
+def _encoded_floats(rows: Float[np.ndarray, "n k"]) -> list[bytes]:
+    """Return every row as JSON numbers with commas between them."""
+    whole = orjson.dumps(np.ascontiguousarray(rows), option=orjson.OPT_SERIALIZE_NUMPY)
+    return whole[2:-2].split(b"],[")
+
+
+def read_coco(path: Path, *, zero_area: bool = False) -> LabelSet:
+    """Return the label set of a COCO file (plain or gzipped): truth, crowd or fused labels.
+
+    Boxes of one image keep the order of the file. Raters are read where every annotation names one
+    under a key of :data:`RATER_KEYS`, and who looked at which image where every image has a
+    ``rater_list``. ``zero_area`` accepts boxes without an area. Raises InputError that names the
+    file, the entry and the remedy for anything that a COCO file cannot be.
+    """
+    return parse_coco(path, coco_lists(path), zero_area=zero_area)
+
+
+def parse_coco(path: Path, content: dict[str, Any], *, zero_area: bool = False) -> LabelSet:
+    """Return the label set of a COCO file's content, for who needs more of the file than that.
+
+    Like :func:`read_coco`; ``path`` is for messages.
+    """
+    images = _read_images(path, content["images"])
+    classes = _read_classes(path, content["categories"])
+    entries = Entries(path, "annotation", content["annotations"])
+    box = entries.boxes("bbox", zero_area=zero_area)
+    image = entries.lookup("image_id", images.ids, "images")
+    label = entries.lookup("category_id", classes.ids, "categories")
+    raters, rater, assigned = _read_raters(path, entries, content)
+    labels = Labels.unsorted(
+        images=len(images),
+        image=image,
+        box=box,
+        label=label,
+        rater=rater,
+        score=entries.numbers("score") if entries.have("score") else None,
+        area=entries.numbers("area") if entries.have("area") else None,
+        iscrowd=entries.flags("iscrowd") if entries.have("iscrowd") else None,
+        assigned=assigned,
+    )
+    return LabelSet(images=images, classes=classes, labels=_forget_defaults(labels), raters=raters)
+
+
+def coco_lists(path: Path) -> dict[str, Any]:
+    """Return a COCO file's content, which has the three lists. Raises InputError."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path}: holds a JSON {type(content).__name__}, not a COCO file; {_SHAPE}"
+        )
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(content.get(key), list):
+            raise InputError(f"{path}: has no list '{key}'; {_SHAPE}")
+    return content
+
+
+_SHAPE = "a COCO file is an object with the lists images, annotations and categories"
+
+
+def _forget_defaults(labels: Labels) -> Labels:
+    """Drop columns that say nothing: areas that are the boxes' own, and no crowd region at all."""
+    columns = {name: getattr(labels, name) for name in ("rater", "score", "area", "iscrowd")}
+    if labels.area is not None and np.array_equal(labels.area, areas(labels.box)):
+        columns["area"] = None
+    if labels.iscrowd is not None and not labels.iscrowd.any():
+        columns["iscrowd"] = None
+    return Labels(
+        images=labels.images,
+        image=labels.image,
+        box=labels.box,
+        label=labels.label,
+        assigned=labels.assigned,
+        **columns,
+    )
+
+
+def _read_images(path: Path, rows: list[Any]) -> Images:
+    entries = Entries(path, "image", rows)
+    ids = entries.unique("id")
+    names = tuple(str(row.get("file_name", key)) for row, key in zip(rows, ids, strict=True))
+    return Images(
+        ids=ids, names=names, width=entries.pixels("width"), height=entries.pixels("height")
+    )
+
+
+def _read_classes(path: Path, rows: list[Any]) -> Classes:
+    entries = Entries(path, "category", rows)
+    ids = entries.unique("id")
+    for k, key in enumerate(ids):
+        if not isinstance(key, int):
+            raise InputError(f"{path}, category {k}: id is {key!r}; category ids are whole numbers")
+    names = tuple(str(row.get("name", key)) for row, key in zip(rows, ids, strict=True))
+    return Classes(ids=ids, names=names)  # type: ignore[arg-type]
+
+
+def _read_raters(path: Path, entries: Entries, content: dict[str, Any]) -> _Raters:
+    images = content["images"]
+    listed = content.get("raters")  # ours: also names raters who never looked at an image
+    known = listed if isinstance(listed, list) else []
+    key = next((key for key in RATER_KEYS if entries.rows and entries.have(key)), None)
+    lists = [row["rater_list"] for row in images if isinstance(row.get("rater_list"), list)]
+    looked = bool(images) and len(lists) == len(images)
+    drawn = [row[key] for row in entries.rows] if key is not None else []
+    for k, name in enumerate(chain(drawn, *lists, known)):
+        if not isinstance(name, int | str):
+            where = f"annotation {k}" if k < len(drawn) else "rater_list"
+            raise InputError(f"{path}, {where}: rater {name!r} is no name; give a number or a text")
+    names = set(known).union(drawn, *lists)
+    if not names or (entries.rows and key is None):
+        return None, None, None
+    raters = tuple(sorted(names, key=lambda name: (isinstance(name, str), name)))
+    number = {name: k for k, name in enumerate(raters)}
+    rater = np.array([number[name] for name in drawn], dtype=np.int64)
+    if not looked:
+        return raters, rater, None
+    pairs = sorted({(i, number[name]) for i, seen_by in enumerate(lists) for name in seen_by})
+    seen = set(pairs)
+    row_of = {row["id"]: i for i, row in enumerate(images)}
+    for k, entry in enumerate(entries.rows):
+        if (row_of[entry["image_id"]], rater[k]) not in seen:
+            raise InputError(
+                f"{path}, annotation {k}: rater {drawn[k]!r} is not in the rater_list of image "
+                f"{entry['image_id']!r}; add the rater there"
+            )
+    return raters, rater, np.array(pairs, dtype=np.int64).reshape(-1, 2)

@@ -1,0 +1,279 @@
+"""From options to a data set on disk: compose, annotate, write; safe to run again at any point."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+
+from medmnist_det import __version__
+from medmnist_det.errors import InputError, RefusedError
+from medmnist_det.files import make_folder, naming, read_json, write_atomically
+from medmnist_det.folder import (
+    FORMAT,
+    Folder,
+    content_hash,
+    fingerprint,
+    pixel_hash,
+    unfinished_file,
+    write_json,
+)
+from medmnist_det.formats.coco import write_coco
+from medmnist_det.labels import (
+    CROWD_SPLITS,
+    SPLITS,
+    Classes,
+    Error,
+    Images,
+    Labels,
+    LabelSet,
+    Split,
+    stack,
+)
+from medmnist_det.scenes.composer import SceneOptions
+from medmnist_det.scenes.digits import Digits
+from medmnist_det.scenes.workers import Job, block_count, file_name, write_images
+
+#: Classes of every data set: digit d has COCO id d + 1, as 0 means "background" to many tools.
+DIGIT_CLASSES = Classes(ids=tuple(range(1, 11)), names=tuple("0123456789"))
+
+#: More images than this do not fit their six-digit names.
+MOST_IMAGES = 999_999
+
+
+class Crowd(Protocol):
+    """Who labels the scenes. Lives above this package and is handed in."""
+
+    def describe_options(self) -> list[dict[str, Any]]:
+        """Return the options of every annotator as plain JSON values."""
+        ...
+
+    def annotate(self, truth: Labels, images: Images, split: str) -> Labels:
+        """Return crowd labels with provenance for the true labels of a split."""
+        ...
+
+    def describe(self, truth: Mapping[str, Labels], crowd: Mapping[str, Labels]) -> dict[str, Any]:
+        """Return all that is known about the annotators and what they did, as JSON values."""
+        ...
+
+    @property
+    def raters(self) -> tuple[int | str, ...]:
+        """The annotators' ids in the files."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to generate. The same plan, digits and crowd give the same data set everywhere."""
+
+    scenes: SceneOptions
+    #: Number of images of every split.
+    images: dict[Split, int]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for split, count in self.images.items():
+            if not 0 <= count <= MOST_IMAGES:
+                raise InputError(f"--{split} {count} is not from 0 to {MOST_IMAGES:,} images")
+        if not any(self.images.values()):
+            raise InputError("a data set needs an image: give --train, --val or --test above 0")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"--seed {self.seed} is not from 0 to 2**63 - 1")
+
+
+def generate(
+    out: Path,
+    plan: Plan,
+    digits: Digits,
+    crowd: Crowd,
+    *,
+    workers: int = 1,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Folder:
+    """Make the data set of a plan in the folder ``out`` and return it.
+
+    A folder that holds this very data set is returned as it is, one that holds the beginning of it
+    is completed to the same bytes. ``workers`` processes compose; their number changes nothing but
+    the time. ``progress`` is told how many images were written since the last call.
+
+    Raises InputError for a folder that holds anything else, and when the disk refuses; what was
+    written until then is completed by the same call.
+    """
+    if not 1 <= workers <= 256:
+        raise InputError(f"--workers {workers} is not from 1 to 256")
+    options = _describe(plan, digits, crowd)
+    begun = unfinished_file(out).exists()
+    if not _claim(out, options):
+        return Folder.open(out)
+    try:
+        _fill(out, plan, digits, crowd, options, workers, progress)
+    except InputError as error:
+        # What the disk refused goes on from here next time; options that cannot be met never will.
+        if not begun and not isinstance(error, RefusedError):
+            shutil.rmtree(out)
+        raise
+    return Folder.open(out)
+
+
+def _fill(
+    out: Path,
+    plan: Plan,
+    digits: Digits,
+    crowd: Crowd,
+    options: dict[str, Any],
+    workers: int,
+    progress: Callable[[int], None],
+) -> None:
+    """Write everything into a folder that is marked as unfinished, and the manifest last."""
+    for name in (*(f"images/{split}" for split in SPLITS), "truth", "crowd", "provenance"):
+        make_folder(out / name)
+    hashes: dict[str, Any] = {}
+    counts: dict[str, Any] = {}
+    truths: dict[str, Labels] = {}
+    drawn: dict[str, Labels] = {}
+    job = Job(folder=out / "images", scenes=plan.scenes, digits=digits, seed=plan.seed)
+    # Closed at once if anything fails here: processes would go on composing.
+    with contextlib.closing(write_images(job, plan.images, workers)) as blocks:
+        for split in SPLITS:
+            parts, digests = [], []
+            for _ in range(block_count(plan.images[split])):
+                labels, digest = next(blocks)
+                parts.append(labels)
+                digests.append(digest)
+                progress(labels.images)
+            truth = label_set(stack(parts or [Labels.empty(0)]), plan.scenes.canvas)
+            truths[split] = truth.labels
+            write_coco(out / "truth" / f"{split}.json", truth)
+            hashes[split] = {"pixels": pixel_hash(iter(digests)), "truth": content_hash(truth)}
+            counts[split] = _count(truth.labels)
+            if split in CROWD_SPLITS:
+                drawn[split] = crowd.annotate(truth.labels, truth.images, split)
+                table = LabelSet(
+                    images=truth.images,
+                    classes=truth.classes,
+                    labels=drawn[split],
+                    raters=crowd.raters,
+                )
+                write_coco(out / "crowd" / f"{split}.json", table)
+                write_provenance(out / "provenance" / f"{split}.json", drawn[split])
+                hashes[split]["crowd"] = content_hash(table)
+                counts[split]["crowd"] = len(drawn[split])
+    annotators = crowd.describe(truths, drawn)
+    write_json(out / "annotators.json", annotators)
+    hashes["annotators"] = hashlib.sha256(orjson.dumps(annotators)).hexdigest()
+    manifest = options | {
+        "format": FORMAT,
+        "made_by": f"medmnist-det {__version__}",
+        "counts": counts,
+        "hashes": hashes,
+        "fingerprint": fingerprint(hashes),
+    }
+    write_json(out / "manifest.json", manifest)
+    with naming(out):
+        unfinished_file(out).unlink()
+
+
+def _describe(plan: Plan, digits: Digits, crowd: Crowd) -> dict[str, Any]:
+    """Return what makes this data set the one that it is, as it stands in the manifest."""
+    return {
+        "options": {
+            "seed": plan.seed,
+            "images": plan.images,
+            "scenes": orjson.loads(orjson.dumps(asdict(plan.scenes))),
+            "annotators": crowd.describe_options(),
+        },
+        "digits": {
+            "source": digits.source,
+            "original": digits.original,
+            "sha256": digits.sha256,
+        },
+    }
+
+
+def _claim(out: Path, options: dict[str, Any]) -> bool:
+    """Say whether there is work to do in a folder, and mark it as unfinished if so.
+
+    Raises InputError where the folder holds anything but this data set or its beginning.
+    """
+    manifest, marker = out / "manifest.json", unfinished_file(out)
+    other = f"choose another folder with --out, or remove {out}"
+    for file, what in (
+        (manifest, "a different data set"),
+        (marker, "half of a different data set"),
+    ):
+        if file.is_file():
+            theirs = read_json(file)
+            if differences := _differences(theirs, options):
+                raise InputError(f"{out}: holds {what} ({differences}); {other}")
+            if file == manifest:
+                marker.unlink(missing_ok=True)
+                return False
+            return True
+    with naming(out):
+        if out.is_dir() and any(out.iterdir()):
+            raise InputError(f"{out}: is not empty and holds no data set; {other}")
+    make_folder(out)
+    write_json(marker, options)
+    return True
+
+
+def _differences(theirs: Any, ours: dict[str, Any]) -> str:
+    """Name the options in which another description differs from ours, the first three of them."""
+    found: list[str] = []
+
+    def compare(a: Any, b: Any, name: str) -> None:
+        if isinstance(b, dict):
+            for key, value in b.items():
+                compare(a.get(key) if isinstance(a, dict) else None, value, f"{name} {key}".strip())
+        elif a != b:
+            plain = all(isinstance(value, str | int | float) for value in (a, b))
+            found.append(f"{name}: {a} there, {b} asked for" if plain else name)
+
+    compare(theirs, ours, "")
+    return "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
+
+
+def label_set(labels: Labels, canvas: int) -> LabelSet:
+    """Return labels of digits with the tables of their square images and of the ten classes."""
+    size = np.full(labels.images, canvas)
+    images = Images(
+        ids=tuple(range(1, labels.images + 1)),
+        names=tuple(map(file_name, range(labels.images))),
+        width=size,
+        height=size,
+    )
+    return LabelSet(images=images, classes=DIGIT_CLASSES, labels=labels)
+
+
+def _count(truth: Labels) -> dict[str, int]:
+    return {
+        "images": truth.images,
+        "empty": int((np.diff(truth.starts) == 0).sum()),
+        "objects": len(truth),
+    }
+
+
+def write_provenance(path: Path, crowd: Labels) -> None:
+    """Write the truth behind every crowd box, apart from what a method may see.
+
+    Row k belongs to annotation id k + 1 of the crowd file. Truth ids are null for spurious boxes.
+    """
+    if crowd.true_object is None or crowd.error is None:
+        raise ValueError("the crowd's labels come without provenance")
+    names = [kind.name.lower() for kind in Error]
+    real = (crowd.error != Error.SPURIOUS).tolist()
+    keys = (crowd.true_object + 1).tolist()
+    rows = {
+        "true_annotation_id": [
+            key if is_real else None for key, is_real in zip(keys, real, strict=True)
+        ],
+        "error": [names[kind] for kind in crowd.error.tolist()],
+    }
+    write_atomically(path, [orjson.dumps(rows), b"\n"])

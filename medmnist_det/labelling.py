@@ -1,0 +1,59 @@
+"""Any COCO truth -> a crowd that labels it, in a folder of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medmnist_det.errors import InputError
+from medmnist_det.files import make_folder
+from medmnist_det.folder import write_json
+from medmnist_det.formats.coco import write_coco
+from medmnist_det.generation import Crowd, write_provenance
+from medmnist_det.labels import LabelSet
+
+# The name under which the crowd's random numbers run: the file has no split.
+_SPLIT = "all"
+
+
+def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> tuple[int, dict[str, Any]]:
+    """Write ``crowd.json``, ``provenance.json`` and ``annotators.json`` for a truth into ``out``.
+
+    Returns how many crowd regions of the truth were left out (they stand for no single object), and
+    the content of ``annotators.json``. Annotation ids in provenance.json are those of the truth
+    less these regions, counted from 1. Raises InputError for a folder that has a crowd.json, for a
+    truth without classes, and for boxes that leave their image.
+    """
+    if (out / "crowd.json").exists():
+        raise InputError(
+            f"{out / 'crowd.json'}: is there already; remove it or choose another --out"
+        )
+    if not len(truth.classes):
+        raise InputError("the truth has no categories; a COCO file lists them under 'categories'")
+    _refuse_outside(truth)
+    flags = truth.labels.iscrowd
+    kept = truth.labels if flags is None else truth.labels.select(~flags)
+    drawn = crowd.annotate(kept, truth.images, _SPLIT)
+    described = crowd.describe({_SPLIT: kept}, {_SPLIT: drawn})
+    make_folder(out)
+    write_json(out / "annotators.json", described)
+    write_provenance(out / "provenance.json", drawn)
+    table = replace(truth, labels=drawn, raters=crowd.raters)
+    write_coco(out / "crowd.json", table)
+    return len(truth.labels) - len(kept), described
+
+
+def _refuse_outside(truth: LabelSet) -> None:
+    labels, images = truth.labels, truth.images
+    size = np.stack([images.width, images.height], axis=1)[labels.image]
+    outside = (labels.box[:, :2] < 0).any(axis=1) | (labels.box[:, 2:] > size).any(axis=1)
+    if outside.any():
+        k = int(np.argmax(outside))
+        raise InputError(
+            f"box {labels.box[k].tolist()} of image {images.ids[labels.image[k]]!r} leaves its "
+            f"image of {size[k, 0]}x{size[k, 1]} pixels ({int(outside.sum())} such boxes); clip "
+            "them first"
+        )

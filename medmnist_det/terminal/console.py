@@ -1,0 +1,133 @@
+"""Where people read: results on standard output, notes and bars beside it, plain in a pipe."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from medmnist_det.errors import InputError
+
+#: For notes, warnings and bars; results go to :func:`out`.
+err = Console(stderr=True, highlight=False)
+
+
+def out() -> Console:
+    """Return standard output: a terminal as wide as it is, a pipe without limit to its lines."""
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    return Console(width=None if terminal else 500, soft_wrap=False)
+
+
+@contextmanager
+def naming_output() -> Iterator[None]:
+    """Turn a full disk behind standard output into an InputError; flush what the block printed."""
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        # Python would try again when it ends.
+        sys.stdout = None
+        raise InputError(
+            "standard output: no space left on the device; free some or write it elsewhere"
+        ) from error
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal while the block runs; yield what advances it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Left
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what to tell (task, steps, steps done); a terminal shows it as a bar meanwhile."""
+    if not err.is_terminal:
+        yield lambda *_: None
+        return
+    from rich.markup import escape
+    from rich.progress import Progress
+
+    with Progress(console=err, transient=True) as bar:
+        row = bar.add_task("")
+        yield lambda task, steps, done: bar.update(
+            row, description=escape(task), total=steps or None, completed=done
+        )
+
+
+@contextmanager
+def training(title: str, epochs: int) -> Iterator[Callable[[Any], None]]:
+    """Yield what takes every :class:`~medmnist_det.reference.training.Moment` of a training.
+
+    On a terminal a bar moves above the terms of the loss and the latest validation; a pipe gets one
+    plain line an epoch.
+    """
+    if not err.is_terminal:
+        err.print(f"training {title}: {epochs} epochs", markup=False, soft_wrap=True)
+        yield _line
+        return
+    from rich.console import Group
+    from rich.live import Live
+    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.text import Text
+
+    pace = TextColumn("{task.fields[pace]}")
+    bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=20), pace, console=err)
+    task = bar.add_task(title, total=epochs, pace="")
+    with Live(bar, console=err, transient=True) as live:
+
+        def show(moment: Any) -> None:
+            bar.update(task, completed=moment.epochs, pace=_pace(moment, epochs))
+            live.update(Group(bar, Text(f"loss: {_terms(moment)}\n{_scores(moment)}")))
+
+        yield show
+
+
+def _line(moment: Any) -> None:
+    if moment.epochs >= 1 and moment.epochs == int(moment.epochs):
+        parts = (_pace(moment), f"loss: {_terms(moment)}", _scores(moment))
+        err.print("  ".join(filter(None, parts)), markup=False, soft_wrap=True)
+
+
+def _pace(moment: Any, epochs: int | None = None) -> str:
+    minutes, seconds = divmod(round(moment.seconds_left), 60)
+    done = (
+        f"epoch {moment.epochs:.0f}" if epochs is None else f"{moment.epochs:.1f}/{epochs} epochs"
+    )
+    return f"{done}  {moment.images_per_second:.0f} images/s  {minutes}:{seconds:02d} left"
+
+
+def _terms(moment: Any) -> str:
+    return "  ".join(f"{name} {value:.3f}" for name, value in moment.losses.items())
+
+
+def _scores(moment: Any) -> str:
+    """Return the latest validation; nothing before the first."""
+    scores = "  ".join(
+        f"{name} {'-' if value is None else f'{value:.3f}'}"
+        for name, value in moment.validation.items()
+    )
+    return f"val: {scores}" if scores else ""
+
+
+def say(line: str) -> None:
+    """Print a line of the result as it is, however long."""
+    out().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def tell(kind: str, sentences: Iterable[str]) -> None:
+    """Print sentences beside the result, each led by its kind: note or warning."""
+    for sentence in sentences:
+        err.print(f"{kind}: {sentence}", markup=False, soft_wrap=True)

@@ -1,0 +1,89 @@
+"""What a data set holds, as tables for the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table as RichTable
+
+from medmnist_det.files import read_json
+from medmnist_det.folder import Folder
+from medmnist_det.terminal.tables import Table
+
+# More annotators than fit a screen are summed up by what they have in common.
+_MOST_ROWS = 20
+
+
+def summary(folder: Folder) -> RenderableType:
+    """Return tables of the splits and of the annotators, and how to know the data set again."""
+    manifest = folder.manifest
+    described = read_json(folder.path / "annotators.json")
+    digits = manifest["digits"]
+    source = {"mnist": "MNIST", "optdigits": "optdigits (scikit-learn's 1,797 digits)"}
+    name = source[digits["source"]] if digits["original"] else "idx files, not the original MNIST"
+    edition = f"  (frozen edition: {folder.edition})" if folder.edition else ""
+    facts = RichTable.grid(padding=(0, 2))
+    facts.add_row("digits", name)
+    facts.add_row("fingerprint", f"{manifest['fingerprint']}{edition}")
+    facts.add_row("folder", str(folder.path))
+    return Group(_splits(manifest), annotator_table(described), facts)
+
+
+def _splits(manifest: dict[str, Any]) -> Table:
+    columns = ("images", "empty", "objects", "objects/image", "crowd boxes")
+    table = Table("Images", "split", *columns)
+    for split, count in manifest["counts"].items():
+        if images := count["images"]:
+            table.row(
+                split,
+                f"{images:,}",
+                f"{count['empty'] / images:.1%}",
+                f"{count['objects']:,}",
+                f"{count['objects'] / images:.2f}",
+                f"{count['crowd']:,}" if "crowd" in count else "-",
+            )
+    return table
+
+
+def annotator_table(described: dict[str, Any]) -> Table:
+    """Return the table of simulated annotators: what was asked for, and what came out.
+
+    ``described`` is the content of an ``annotators.json``. ``diagonal`` is the matrix's mean one,
+    ``drawn`` counts boxes, ``missed`` is a share of the objects seen, ``wrong`` (the class) and
+    ``IoU`` (mean) are of the true objects found, ``spurious`` counts boxes; over all splits. Many
+    annotators are shown as one row for each kind of them.
+    """
+    people = described["annotators"]
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for one in people:
+        kind = tuple(one[k] for k in ("proficiency", "family", "box_noise", "spurious", "coverage"))
+        groups.setdefault(kind if len(people) > _MOST_ROWS else one["rater_id"], []).append(one)
+    columns = ("p", "diagonal", "drawn", "missed", "wrong", "spurious", "IoU")
+    table = Table("Annotators", "rater", "matrix", "boxes", *columns, names=3)
+    for group in groups.values():
+        first = group[0]
+        out = [rates for one in group for rates in one["realised"].values()]
+        total = {key: sum(rates[key] for rates in out) for key in out[0] if key != "mean_iou"}
+        found = total["boxes"] - total["spurious"]
+        overlap = sum(
+            r["mean_iou"] * (r["boxes"] - r["spurious"]) for r in out if r["mean_iou"] is not None
+        )
+        table.row(
+            f"{first['rater_id']}" + (f"-{group[-1]['rater_id']}" if len(group) > 1 else ""),
+            first["family"],
+            first["box_noise"],
+            f"{first['proficiency']:g}",
+            f"{np.mean([np.diagonal(one['matrix'])[:-1].mean() for one in group]):.3f}",
+            f"{total['boxes']:,}",
+            _share(total["missed"], total["objects"]),
+            _share(total["wrong_class"], found),
+            f"{total['spurious']:,}",
+            f"{overlap / found:.3f}" if found else "-",
+        )
+    return table
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"

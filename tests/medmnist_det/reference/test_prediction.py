@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from medmnist_det.errors import InputError
+from medmnist_det.reference.model import SIZES, Detector
+from medmnist_det.reference.pixels import named_images, read_images
+from medmnist_det.reference.prediction import (
+    PredictOptions,
+    predict,
+    predict_files,
+    voted,
+)
+
+
+@pytest.fixture
+def detector():
+    torch.manual_seed(0)
+    anchors = torch.tensor([[[10.0, 12], [16, 20], [24, 30]], [[30.0, 36], [40, 50], [60, 70]]])
+    model = Detector(SIZES["n"], anchors, 4)
+    for head in model.heads:
+        torch.nn.init.normal_(head.weight, std=0.3)
+    return model.eval()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for k, (height, width) in enumerate([(70, 50), (33, 100), (64, 64)], start=1):
+        pixels = rng.integers(0, 255, (height, width), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{k * 3:06d}.png")
+    return tmp_path
+
+
+def test_boxes_lie_in_their_images_best_first_and_at_most_so_many(detector, folder):
+    table = named_images(folder)
+    assert table.ids == (3, 6, 9)
+    images = read_images(folder, table)
+    assert images.shape == (3, 1, 96, 128)
+    found = predict(detector, images, table, options=PredictOptions(most=20))
+    assert len(found) > 0
+    assert np.bincount(found.image).max() <= 20
+    assert found.box.min() >= 0
+    assert (found.box[:, [0, 2]] <= table.width[found.image][:, None]).all()
+    assert (found.box[:, [1, 3]] <= table.height[found.image][:, None]).all()
+    assert (found.box[:, 2:] > found.box[:, :2]).all()
+    for image in range(3):
+        score = found.score[found.image == image]
+        assert (np.diff(score) <= 0).all()
+        assert score.min() > 0.001
+
+
+def test_the_batch_does_not_matter(detector, folder):
+    table = named_images(folder)
+    one = predict_files(detector, folder, table, batch=1)
+    three = predict_files(detector, folder, table, batch=3)
+    assert len(one) == pytest.approx(len(three), abs=3)
+    assert one.score.max() == pytest.approx(three.score.max(), abs=1e-3)
+
+
+def test_the_boxes_about_one_object_vote_on_its_place_and_class():
+    box = torch.tensor([[0.0, 0, 10, 10], [50, 50, 60, 60], [0, 0, 10, 8], [30, 0, 40, 10]])
+    objectness = torch.tensor([0.9, 0.5, 0.45, 0.7])
+    classes = torch.tensor([[0.6, 0.4], [1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    found, sure, probability = voted(box, objectness, classes, 0.6)
+    # Weights .9 * 1 and .45 * .8 (the IoU): shares of 5/7 and 2/7.
+    first = [0.0, 0, 10, 10 * 5 / 7 + 8 * 2 / 7]
+    torch.testing.assert_close(found, torch.tensor([first, box[3].tolist(), box[1].tolist()]))
+    torch.testing.assert_close(sure, torch.tensor([0.9, 0.7, 0.5]))
+    expected = [[0.6 * 5 / 7, 0.4 * 5 / 7 + 2 / 7], [0.5, 0.5], [1.0, 0.0]]
+    torch.testing.assert_close(probability, torch.tensor(expected))
+
+
+def test_boxes_that_overlap_less_are_two_objects_and_do_not_vote_on_each_other():
+    box = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 8]])
+    sure, classes = torch.tensor([0.4, 0.9]), torch.eye(2)
+    found, _, probability = voted(box, sure, classes, 0.85)
+    torch.testing.assert_close(found, box.flip(0))
+    torch.testing.assert_close(probability, classes.flip(0))
+
+
+def test_no_box_is_no_object():
+    found = voted(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, 3), 0.6)
+    assert [tuple(column.shape) for column in found] == [(0, 4), (0,), (0, 3)]
+
+
+def test_names_that_are_no_numbers_are_ids_themselves(folder):
+    (folder / "000003.png").rename(folder / "scan-a.png")
+    (folder / "notes.txt").write_text("no image")
+    assert named_images(folder).ids == ("000006.png", "000009.png", "scan-a.png")
+
+
+def test_no_image_gives_no_box(detector, tmp_path):
+    table = image_table_of_nothing()
+    assert len(predict_files(detector, tmp_path, table)) == 0
+    assert len(predict(detector, torch.zeros(0, 1, 32, 32, dtype=torch.uint8), table)) == 0
+
+
+def image_table_of_nothing():
+    from medmnist_det.labels import Images
+
+    return Images(ids=(), names=(), width=np.zeros(0, dtype=int), height=np.zeros(0, dtype=int))
+
+
+def test_folders_without_images_and_files_that_are_none_are_refused(folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no image"):
+        named_images(tmp_path / "empty")
+    with pytest.raises(InputError, match="no such folder"):
+        named_images(tmp_path / "absent")
+    (folder / "x.png").write_text("rubbish")
+    with pytest.raises(InputError, match=r"x\.png: is no readable image"):
+        named_images(folder)
+    (folder / "x.png").unlink()
+    (folder / "3.png").write_bytes((folder / "000003.png").read_bytes())
+    with pytest.raises(InputError, match="same number as name"):
+        named_images(folder)
+    table = image_table_of(folder, "000003.png", (7, 7))
+    with pytest.raises(InputError, match=r"has 50x70 pixels, not 7x7 as its labels say"):
+        read_images(folder, table)
+
+
+def image_table_of(folder, name, size):
+    from medmnist_det.labels import Images
+
+    width, height = (np.array([side]) for side in size)
+    return Images(ids=(1,), names=(name,), width=width, height=height)
