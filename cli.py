@@ -417,7 +417,7 @@ def _crowd(
 
 
 def _check(folder: "Folder") -> str:
-    from medmnist_det.folder import verify as check
+    from medmnist_det.verification import verify as check
 
     images = sum(count["images"] for count in folder.manifest["counts"].values())
     with progress("Checking", images) as advance:

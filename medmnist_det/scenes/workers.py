@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 
 from medmnist_det.errors import RefusedError
 from medmnist_det.files import naming
-from medmnist_det.folder import image_digest
 from medmnist_det.formats.png import encode_png, pack_scanlines, scanlines
+from medmnist_det.hashes import image_digest
 from medmnist_det.labels import SPLITS, Labels, Split
 from medmnist_det.scenes.composer import BLOCK, SceneOptions, compose_block
 from medmnist_det.scenes.digits import SIDE, Digits

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from medmnist_det.errors import InputError
-from medmnist_det.folder import EDITIONS, Folder, verify
+from medmnist_det.folder import Folder
 from medmnist_det.formats.png import read_grey
 from medmnist_det.generation import Plan, generate
+from medmnist_det.hashes import EDITIONS
 from medmnist_det.scenes.composer import BLOCK, SceneOptions, compose
 from medmnist_det.scenes.digits import load_digits
+from medmnist_det.verification import verify
 from tests.conftest import small_crowd, small_plan
 
 
@@ -23,7 +25,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def test_the_folder_holds_what_was_composed(small, optdigits):
     assert sorted(p.name for p in small.path.iterdir()) == [
-        "annotators.json", "crowd", "images", "manifest.json", "provenance", "truth",
+        "annotators.json", "crowd", "digests", "images", "manifest.json", "provenance", "truth",
     ]  # fmt: skip
     plan = small_plan()
     for split in ("train", "val", "test"):
@@ -255,7 +257,7 @@ def test_the_frozen_editions_are_the_same_everywhere(source, workers, request, t
 
 
 def test_a_data_set_that_only_claims_to_be_an_edition_is_found_out(tmp_path, small, monkeypatch):
-    from medmnist_det import folder as module
+    from medmnist_det import hashes as module
 
     asked = module.options_hash(small.manifest)
     monkeypatch.setitem(module.EDITIONS, asked, ("a test edition", "0" * 64))
