@@ -53,6 +53,11 @@ def naming(path: Path) -> Iterator[None]:
         raise InputError(f"{shown(str(path))}: no file name holds a NUL; rename it") from error
 
 
+def is_refusal(error: OSError) -> bool:
+    """Say whether an error is the system's, about a path or its limits, and has a remedy."""
+    return error.errno in _REMEDIES
+
+
 def refusal(path: Path | str, error: OSError) -> RefusedError:
     """Return what to tell the user about something that the operating system refused."""
     remedy = _REMEDIES.get(error.errno or 0, "check the path and the disk")

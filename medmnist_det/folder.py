@@ -54,9 +54,14 @@ class Layout:
         """Return the file of the images' digests, one a line."""
         return self.path / "digests" / f"{split}.txt"
 
+    @property
+    def truth_folder(self) -> Path:
+        """The folder with one COCO file for every split."""
+        return self.path / "truth"
+
     def truth_file(self, split: str) -> Path:
         """Return the COCO file of a split's truth."""
-        return self.path / "truth" / f"{split}.json"
+        return self.truth_folder / f"{split}.json"
 
     def crowd_file(self, split: str) -> Path:
         """Return the COCO file of what the annotators drew."""

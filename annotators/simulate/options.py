@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from annotators.simulate.box_noise import BOX_NOISES, BoxNoise
 from annotators.simulate.matrices import FAMILIES, Family
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 
 #: More annotators than any published crowd of detection labels has.
 MOST_ANNOTATORS = 1000
@@ -35,7 +35,9 @@ class AnnotatorOptions:
             ("box_noise", self.box_noise, BOX_NOISES),
         ):
             if value not in known:
-                raise InputError(f"{_flag(name)} {value!r} is not known: choose {', '.join(known)}")
+                raise InputError(
+                    f"{_flag(name)} {shown(value)} is not known: choose {', '.join(known)}"
+                )
         if not 0 <= self.proficiency <= 1:
             raise InputError(f"--proficiency {self.proficiency} is not from 0 to 1")
         if not 0 <= self.spurious <= 10:
@@ -96,7 +98,7 @@ def preset_crowd(preset: Preset) -> tuple[AnnotatorOptions, ...]:
             return (one(family="uniform"),) * 4 + (one(family="adversarial"),)
         case "sparse":  # Tanno et al.: one label an image
             return (one(coverage=1 / 5),) * 5
-    raise InputError(f"--preset {preset!r} is not known: choose {', '.join(PRESETS)}")
+    raise InputError(f"--preset {shown(preset)} is not known: choose {', '.join(PRESETS)}")
 
 
 def crowd_options(
