@@ -47,7 +47,7 @@ class _Group(TyperGroup):
             tell("error", (str(refusal(error.filename or "this machine", error)),))
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
-            err.print("stopped: run the same command again to go on")
+            err.print("stopped: run the same command again")
             raise typer.Exit(130) from None
 
 

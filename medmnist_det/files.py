@@ -54,8 +54,9 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def is_refusal(error: OSError) -> bool:
-    """Say whether an error is the system's, about a path or its limits, and has a remedy."""
-    return error.errno in _REMEDIES
+    """Say whether an error is about a file, or about too many of them, and has a remedy."""
+    about_files = error.filename is not None or error.errno in (errno.EMFILE, errno.ENFILE)
+    return about_files and error.errno in _REMEDIES
 
 
 def refusal(path: Path | str, error: OSError) -> RefusedError:

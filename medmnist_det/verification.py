@@ -32,6 +32,9 @@ from medmnist_det.labels import CROWD_SPLITS, SPLITS, Images, LabelSet, Split
 # What file managers leave in every folder that somebody looks into.
 _OF_THE_DESKTOP = (".DS_Store", "Thumbs.db", "desktop.ini")
 
+# What an entry of a COCO file's lists is called.
+_ONE = {"categories": "category", "raters": "rater", "images": "image", "annotations": "annotation"}
+
 # More names than this in one message help nobody.
 _MOST_NAMES = 5
 
@@ -114,11 +117,14 @@ def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
         for k, (a, b) in enumerate(zip(theirs[name], rows, strict=False)):
             if a == b:
                 continue
+            where = f", {_ONE[name]} {k}"
             if not isinstance(a, dict) or not isinstance(b, dict):
-                return f", {name} {k}: is {shown(a)}, not {shown(b)}"
+                return f"{where}: is {shown(a)}, not {shown(b)}"
             key = next(key for key in [*b, *a] if key not in a or key not in b or a[key] != b[key])
+            if key not in b:
+                return f"{where}: {shown(key)} is not what generate writes there"
             was = f"is {shown(a[key])}" if key in a else "is missing"
-            return f", {name} {k}: {key} {was}, not {shown(b.get(key))}"
+            return f"{where}: {key} {was}, not {shown(b[key])}"
     return ": its entries are not in the order in which generate writes them"
 
 

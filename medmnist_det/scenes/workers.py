@@ -88,7 +88,7 @@ def _with_helpers(helpers: int, job: Job, tasks: list[_Task]) -> Iterator[_Block
         except BrokenProcessPool as error:
             raise RefusedError(
                 "a worker process was killed, perhaps for want of memory; run the same command "
-                "with fewer --workers, it goes on from here"
+                "again with fewer --workers"
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
