@@ -24,15 +24,30 @@ if TYPE_CHECKING:
 class _Group(TyperGroup):
     """Shows what the user can mend as one sentence and exits with code 2."""
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        try:
+            with naming_output():  # around everything: help is printed before a command begins
+                return super().main(*args, **options)
+        except InputError as error:
+            tell("error", (str(error),))
+            raise SystemExit(2) from error
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            with naming_output():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except InputError as error:
-            err.print(f"error: {error}", markup=False, soft_wrap=True)
+            tell("error", (str(error),))
+            raise typer.Exit(2) from error
+        except OSError as error:
+            from medmnist_det.files import is_refusal, refusal
+
+            # A name that is too long, too many open files: where nothing else names the file.
+            if not is_refusal(error):
+                raise
+            tell("error", (str(refusal(error.filename or "this machine", error)),))
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
-            err.print("stopped: run the same command again to go on")
+            err.print("stopped: run the same command again")
             raise typer.Exit(130) from None
 
 
@@ -116,6 +131,7 @@ def generate(
     """
     from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
     from annotators.simulate.options import PRESET_IMAGES
+    from medmnist_det.folder import Layout
     from medmnist_det.generation import DIGIT_CLASSES, Plan
     from medmnist_det.generation import generate as make
     from medmnist_det.scenes.composer import SceneOptions, default_side
@@ -147,10 +163,10 @@ def generate(
     )
     with err.status("Fetching digits ..."):
         pool = load_digits(digits, digits_root)
-    err.print(f"digits: {pool.origin}", highlight=False, soft_wrap=True)
+    tell("digits", (pool.origin,))
     total = sum(plan.images.values())
     workers = default_workers(total) if workers is None else workers
-    already = (out / "manifest.json").is_file()
+    already = Layout(path=out).manifest_file.is_file()
     with progress("Composing", total) as advance:
         folder = make(out, plan, pool, people, workers=workers, progress=advance)
     if already:
@@ -212,7 +228,7 @@ def verify(data: _Data = Path("med-mnist")) -> None:
     folder = Folder.open(data)
     fingerprint = _check(folder)
     edition = f"frozen edition: {folder.edition}" if folder.edition else "no frozen edition"
-    stdout().print(f"{data}: intact, {fingerprint} ({edition})")
+    say(f"{data}: intact, {fingerprint} ({edition})")
 
 
 @app.command()
@@ -231,8 +247,9 @@ def show(
     make_folder(out)
     with err.status("Drawing ..."):
         draw_scenes(out / "scenes.png", folder, split, scenes)
-        draw_matrices(out / "matrices.png", data / "annotators.json")
-    stdout().print(f"{out / 'scenes.png'}\n{out / 'matrices.png'}")
+        draw_matrices(out / "matrices.png", folder.annotators_file)
+    say(f"{out / 'scenes.png'}")
+    say(f"{out / 'matrices.png'}")
 
 
 @app.command()
@@ -250,14 +267,16 @@ def export(
 
     YOLO and VOC come with the images; only CSV says who drew a box.
     """
+    from medmnist_det.files import refuse_overwrite
     from medmnist_det.folder import Folder
     from medmnist_det.formats.export import export_folder
 
     folder = Folder.open(data)
+    refuse_overwrite(out, [data], "OUT")
     with err.status("Writing ..."):
         counts = export_folder(folder, out, to, labels)
     for split, count in counts.items():
-        stdout().print(f"{out}: {split}, {count:,} boxes")
+        say(f"{out}: {split}, {count:,} boxes")
 
 
 @app.command("import")
@@ -277,15 +296,15 @@ def import_(
 
     CSV may be VinDr-CXR's.
     """
+    from medmnist_det.files import refuse_overwrite
     from medmnist_det.formats.coco import read_coco, write_coco
     from medmnist_det.formats.export import read_labels
 
+    refuse_overwrite(out, [source, like], "OUT")
     table = read_labels(source, of, split, None if like is None else read_coco(like))
     write_coco(out, table)
     raters = f", {len(table.raters)} raters" if table.raters else ""
-    stdout().print(
-        f"{out}: {len(table.images):,} images, {len(table.labels):,} boxes{raters}", highlight=False
-    )
+    say(f"{out}: {len(table.images):,} images, {len(table.labels):,} boxes{raters}")
 
 
 @app.command()
@@ -363,11 +382,18 @@ def evaluate(
     from evaluation.read.source import open_truth
     from evaluation.show.json_file import write_json
     from evaluation.show.score_tables import tables
+    from medmnist_det.files import refuse_overwrite
+    from medmnist_det.folder import Layout
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files: give one to score, or two to compare")
     if len(files) == 2 and (report or plots):
         raise InputError("--report and --plots describe one file: give one, or leave them out")
+    inputs = [*files, truth or Layout(path=data).truth_file(split)]
+    for option, place in (("--json", json), ("--report", report), ("--plots", plots)):
+        if place is not None:
+            refuse_overwrite(place, inputs, option)
+            inputs.append(place)
     options = Options(
         metrics=tuple(parse_metric(text) for text in iou) if iou else HEADLINE,
         engine=engine,
@@ -417,7 +443,7 @@ def _crowd(
 
 
 def _check(folder: "Folder") -> str:
-    from medmnist_det.folder import verify as check
+    from medmnist_det.verification import verify as check
 
     images = sum(count["images"] for count in folder.manifest["counts"].values())
     with progress("Checking", images) as advance:
@@ -475,20 +501,30 @@ def aggregate(
     from annotators.infer.save import write_fused
     from annotators.rater_tables import measures, raters_tables, summary
     from annotators.sources import open_crowds
+    from medmnist_det.files import refuse_overwrite
+    from medmnist_det.folder import Layout
 
+    if readers and crowd is None and out is None:
+        raise InputError(
+            "--readers leaves images out, and the labels in the data folder are of all images: "
+            "name another folder with --out"
+        )
     shares = numbers("--weights", weights)
     if shares is not None and not method.startswith("wbf"):
         raise InputError(f"--weights {weights!r} goes with --method wbf, not {method!r}: drop it")
     options = InferenceOptions(
         iou=iou, weights=None if shares is None else tuple(shares), iterations=iterations
     )
-    place = (out or (Path("fused") if crowd else data / "fused")) / folder_name(method)
+    layout = Layout(path=data if crowd is None else Path())
+    place = (out or layout.fused_folder) / folder_name(method)
     for source in open_crowds(data, crowd, tuple(split or ()), tuple(words(readers) or ())):
         table, ids = source.crowd.labels, source.crowd.ids
         found = infer(method, table, options, source.raters)
         tell("note", source.crowd.notes)
         tell("warning", found.warnings)
-        path = write_fused(place, source.name, method, table, ids, found)
+        for file in (place / f"{source.name}.json", place / f"{source.name}.details.json"):
+            refuse_overwrite(file, [source.path])
+        path = write_fused(place, source.name, method, table, ids, found, options)
         stdout().print(summary(table, found, method, str(source.path)))
         if source.truth is not None:
             from evaluation.quality import quality_of
@@ -716,7 +752,15 @@ def predict(
     Of a folder of images, those with a whole number as name (000012.png) get it
     as image_id; if any has another name, all get their file names.
     """
+    from medmnist_det.files import refuse_overwrite
+    from medmnist_det.folder import Layout
     from medmnist_det.reference.run import predict_folder
 
+    layout = Layout(path=data)
+    inputs = [checkpoint, layout.manifest_file, layout.truth_file(split), layout.images(split)]
+    if images is not None:  # results may lie among pictures, but may not be one of them
+        there = images.iterdir() if images.is_dir() else ()
+        inputs = [checkpoint, *(file for file in there if file.suffix.lower() != ".json")]
+    refuse_overwrite(out, inputs)
     labels = predict_folder(checkpoint, out, data, split, images, batch, device, progress)
     say(f"{out}: {len(labels):,} boxes on {labels.images:,} images")

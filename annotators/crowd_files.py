@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from medmnist_det.errors import InputError
 from medmnist_det.formats.coco import RATER_KEYS, coco_lists, parse_coco
 from medmnist_det.formats.vindr_csv import read_csv
-from medmnist_det.labels import Images, LabelSet
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool
+from medmnist_det.labels import LabelSet
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,7 +119,7 @@ def _only(
     kept = np.bincount(theirs[:, 0], minlength=labels.images) == len(chosen)
     if not kept.any():
         raise InputError(f"{path}: no image was read by all of {', '.join(readers)}")
-    table = keep_images(table, kept)
+    table = table.keep_images(kept)
     labels = table.labels
     rater = np.full(len(raters), -1)
     rater[chosen] = np.arange(len(chosen))
@@ -135,22 +132,3 @@ def _only(
     )
     ids = tuple(ids[k] for k in np.flatnonzero(kept[image])[mine])
     return replace(table, labels=few, raters=tuple(raters[k] for k in chosen)), ids
-
-
-def keep_images(table: LabelSet, kept: Bool[np.ndarray, " images"]) -> LabelSet:
-    """Return the label set of some of its images, without the others."""
-    row, labels = np.cumsum(kept) - 1, table.labels
-    assigned = labels.assigned
-    if assigned is not None:
-        assigned = assigned[kept[assigned[:, 0]]]
-        assigned = np.stack([row[assigned[:, 0]], assigned[:, 1]], axis=1)
-    few = labels.select(kept[labels.image])
-    few = replace(few, images=int(kept.sum()), image=row[few.image], assigned=assigned)
-    places = np.flatnonzero(kept).tolist()
-    images = Images(
-        ids=tuple(table.images.ids[k] for k in places),
-        names=tuple(table.images.names[k] for k in places),
-        width=table.images.width[kept],
-        height=table.images.height[kept],
-    )
-    return replace(table, images=images, labels=few)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from annotators.crowd_files import CrowdFile, keep_images, read_crowd
+from annotators.crowd_files import CrowdFile, read_crowd
 from annotators.infer.parts.result import Raters
 from annotators.known import read_known_raters
 from medmnist_det.errors import InputError
@@ -49,12 +49,12 @@ def open_crowds(
     for split in dict.fromkeys(chosen):
         if split not in CROWD_SPLITS:
             raise InputError(f"--split {split}: annotators label {' and '.join(CROWD_SPLITS)} only")
-        path = data / "crowd" / f"{split}.json"
+        path = folder.crowd_file(split)
         truth, crowd = folder.truth(split), read_crowd(path, readers)
         table = crowd.labels
-        raters = read_known_raters(data / "annotators.json")
+        raters = read_known_raters(folder.annotators_file)
         if readers:
             there = set(table.images.ids)
-            truth = keep_images(truth, np.array([key in there for key in truth.images.ids]))
+            truth = truth.keep_images(np.array([key in there for key in truth.images.ids]))
             raters = raters.select([int(name) - 1 for name in table.raters or ()])
         yield Source(name=split, path=path, crowd=crowd, truth=truth, raters=raters)

@@ -1,15 +1,16 @@
 """Does the composer make what was published? Distances between our labels and MED-MNIST's.
 
-    python benchmarks/published_statistics.py ../shared/data
+    python benchmarks/published_statistics.py ../shared/data --seeds 10
 
 Prints the two-sample Kolmogorov-Smirnov distance of box widths, box heights and digits per image,
-and the share of empty images, of 4,000 composed images against the published training labels, with
-the distance that two samples of one law would exceed once in twenty times.
+and the share of empty images and of near overlaps, of 4,000 composed images against the published
+training labels: mean and range over the seeds, with the distance that two samples of one law would
+exceed once in twenty times.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from itertools import pairwise
 from pathlib import Path
 
@@ -63,25 +64,57 @@ def overlaps(labels: Labels) -> np.ndarray:
     return every[every > 0]
 
 
-def main(root: Path) -> None:
-    theirs = published(root)
-    print(f"{'':18}{'distance':>10}{'ours':>10}{'published':>10}{'chance 5%':>10}")
-    for seed in range(3):
-        ours = composed(root, seed)
+def distances(
+    theirs: Labels, root: Path, seeds: int, options: SceneOptions | None = None
+) -> dict[str, list[float]]:
+    """Return by name what differs, seed by seed; "ours" and "chance" beside each name."""
+    found: dict[str, list[float]] = {}
+    for seed in range(seeds):
+        ours = composed(root, seed, options=options)
         for (name, a), b in zip(columns(ours).items(), columns(theirs).values(), strict=True):
+            found.setdefault(name, []).append(ks_distance(a, b))
+            found.setdefault(f"{name}, ours", []).append(float(a.mean()))
             chance = 1.358 * np.sqrt(1 / len(a) + 1 / len(b))
-            means = f"{a.mean():10.2f}{b.mean():10.2f}"
-            print(f"{name:18}{ks_distance(a, b):10.4f}{means}{chance:10.4f}  seed {seed}")
-        empty = [float((np.diff(labels.starts) == 0).mean()) for labels in (ours, theirs)]
-        print(f"{'empty share':18}{abs(empty[0] - empty[1]):10.4f}{empty[0]:10.4f}{empty[1]:10.4f}")
-        near = [float((overlaps(labels) > 0.2).mean()) for labels in (ours, theirs)]
-        print(f"{'overlaps > .2':18}{abs(near[0] - near[1]):10.4f}{near[0]:10.4f}{near[1]:10.4f}")
+            found.setdefault(f"{name}, chance", []).append(float(chance))
+        for name, share in (("empty share", empty_share), ("overlaps > .2", near_share)):
+            found.setdefault(name, []).append(abs(share(ours) - share(theirs)))
+            found.setdefault(f"{name}, ours", []).append(share(ours))
+    return found
+
+
+def empty_share(labels: Labels) -> float:
+    return float((np.diff(labels.starts) == 0).mean())
+
+
+def near_share(labels: Labels) -> float:
+    return float((overlaps(labels) > 0.2).mean())
+
+
+def spread(values: list[float]) -> str:
+    return f"{np.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})"
+
+
+def main(root: Path, seeds: int) -> None:
+    theirs = published(root)
+    found = distances(theirs, root, seeds)
+    means = {name: float(column.mean()) for name, column in columns(theirs).items()}
+    means |= {"empty share": empty_share(theirs), "overlaps > .2": near_share(theirs)}
+    print(f"{seeds} seeds, {IMAGES:,} images each: mean (range)")
+    print(f"{'':18}{'distance':>28}{'ours':>34}{'published':>12}{'chance 5%':>11}")
+    for name, value in means.items():
+        chance = found.get(f"{name}, chance")
+        limit = "" if chance is None else f"{np.mean(chance):11.4f}"
+        ours = spread(found[f"{name}, ours"])
+        print(f"{name:18}{spread(found[name]):>28}{ours:>34}{value:12.4f}{limit}")
     print("\ndistance of box heights by the smallest cell")
-    height = columns(theirs)["box height"]
     for low in (10, 11, 12, 15):
-        ours = composed(root, 0, options=SceneOptions(side=(low, 99)))
-        print(f"  {low:2}..99 px {ks_distance(columns(ours)['box height'], height):.4f}")
+        height = distances(theirs, root, seeds, SceneOptions(side=(low, 99)))["box height"]
+        print(f"  {low:2}..99 px {spread(height)}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--seeds", type=int, default=10)
+    asked = parser.parse_args()
+    main(asked.shared, asked.seeds)

@@ -1,25 +1,33 @@
-"""How many boxes a second simulated annotators draw, on one core.
+"""How many boxes a second simulated annotators draw, on one core; and what p comes to.
 
     taskset -c 0 python benchmarks/simulate.py
+    python benchmarks/simulate.py --diagonals       what an annotator gets right, by p and by preset
 
 20,000 images of 2.2 objects, three annotators of the paper's matrices; median and range of rounds.
 Then, by p, how many of the boxes proposed by ``iou_noise`` are accepted, for boxes in the middle of
 an image, in its corner, tiny ones, and the whole image.
+
+``--diagonals`` draws the matrices alone, with a hundred seeds: the mean diagonal (the probability
+that an object is found and named right) and the mean of the last column (that it is missed).
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
+from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 
-from annotators import box_noise
+from annotators.simulate import box_noise
 from annotators.simulate.crowd import draw_annotators, simulate
-from annotators.simulate.options import crowd_options
+from annotators.simulate.options import PRESETS, AnnotatorOptions, crowd_options
 from medmnist_det.labels import Images, Labels
 
 IMAGES, ROUNDS = 20_000, 15
+SEEDS = 100
 
 
 def truth(rng: np.random.Generator) -> Labels:
@@ -34,7 +42,37 @@ def truth(rng: np.random.Generator) -> Labels:
     )
 
 
-def main() -> None:
+def diagonals() -> None:
+    print(f"{SEEDS} seeds; the range is that of the crowds' means\n")
+    print(f"{'family random, 3 annotators':46}{'mean diagonal':>24}{'smallest':>10}{'missed':>8}")
+    for p in (0.0, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0):
+        print(f"{f'p = {p:g}':46}{realised(crowd_options(proficiency=[p]))}")
+    print(f"\n{'preset, and who of it':46}{'mean diagonal':>24}{'smallest':>10}{'missed':>8}")
+    for preset in PRESETS:
+        everybody = crowd_options(preset)
+        kinds = groupby(everybody, key=lambda one: (one.family, preset == "radiology" or one))
+        for (family, _), group in kinds:
+            some = tuple(group)
+            p = f"{some[0].proficiency:g}" + (
+                f"-{some[-1].proficiency:g}" if preset == "radiology" else ""
+            )
+            print(f"{f'{preset}: {len(some)} {family}, p = {p}':46}{realised(some)}")
+
+
+def realised(crowd: Sequence[AnnotatorOptions]) -> str:
+    """Return what crowds of these annotators come to: means over seeds, and their range."""
+    right, least, missed = [], [], []
+    for seed in range(SEEDS):
+        matrices = np.stack([one.matrix for one in draw_annotators(crowd, 10, seed)])[:, :-1]
+        diagonal = matrices.diagonal(axis1=1, axis2=2)
+        right.append(diagonal.mean())
+        least.append(diagonal.min())
+        missed.append(matrices[:, :, -1].mean())
+    spread = f"{np.mean(right):.3f} ({min(right):.3f} to {max(right):.3f})"
+    return f"{spread:>24}{np.mean(least):10.3f}{np.mean(missed):8.3f}"
+
+
+def speed() -> None:
     labels = truth(np.random.default_rng(0))
     size = np.full(IMAGES, 320)
     ids = tuple(range(IMAGES))
@@ -83,4 +121,6 @@ def accepted(box: tuple[int, ...], p: float, boxes: int = 20_000) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--diagonals", action="store_true")
+    (diagonals if parser.parse_args().diagonals else speed)()

@@ -15,20 +15,26 @@ from medmnist_det.folder import Folder
 from medmnist_det.formats.png import read_grey
 from medmnist_det.labels import Split
 
+#: The number that a Dataset's targets give the first class: 0 is torchvision's background. The
+#: label k of a target, or of a detector trained on targets, is class ``k - FIRST_LABEL``.
+FIRST_LABEL = 1
+
 
 class MedMnistDetection(Dataset):
     """Images and labels of a split, usable as they are with torchvision's detection models.
 
     Item k is ``(image, target)``. ``image`` is a ``tv_tensors.Image`` of float32 in [0, 1], shape
     (3, H, W), grey levels repeated. ``target`` holds ``boxes`` (``tv_tensors.BoundingBoxes``, XYXY,
-    float32, shape (n, 4)), ``labels`` (int64, (n,): 1 + class index, as 0 is torchvision's
-    background), ``image_id``, ``area``, ``iscrowd``, ``scores`` (float32, (n,), ones for drawn
-    boxes) and, for crowd labels, ``raters`` (int64, (n,): the annotators' ids). An empty image has
-    n = 0.
+    float32, shape (n, 4)), ``labels`` (int64, (n,): class index + :data:`FIRST_LABEL`, so from 1;
+    the scores of :mod:`evaluation` count classes from 0 unless told otherwise), ``image_id``,
+    ``area``, ``iscrowd``, ``scores`` (float32, (n,), ones for drawn boxes) and, for crowd labels,
+    ``raters`` (int64, (n,): the annotators' ids). An empty image has n = 0.
 
     ``labels`` is ``"truth"``, ``"crowd"`` (all annotators' boxes), ``"rater:K"`` or
-    ``"fused:METHOD"``. ``transforms`` is called with image and target, as torchvision's v2
-    transforms are. Raises InputError for a folder without these labels.
+    ``"fused:METHOD"``. With ``"rater:K"`` the Dataset holds the images that K looked at and no
+    others: an image without a box is then one in which K found nothing. So item k need not be the
+    split's image k; ``image_id`` says which it is. ``transforms`` is called with image and target,
+    as torchvision's v2 transforms are. Raises InputError for a folder without these labels.
     """
 
     def __init__(
@@ -42,10 +48,17 @@ class MedMnistDetection(Dataset):
         self.table = folder.labels(split, labels)
         self.transforms = transforms
         self._images = folder.images(split)
+        self._what = f"{str(root)!r}, {split!r}, {labels!r}"
+        self._all = folder.manifest["counts"][split]["images"]
+
+    def __repr__(self) -> str:
+        some = f" of {self._all:,}, those that the rater looked at" if len(self) < self._all else ""
+        boxes = f"{len(self.table.labels):,} boxes"
+        return f"{type(self).__name__}({self._what}): {len(self):,} images{some}, {boxes}"
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes; class k of the targets' labels is ``classes[k - 1]``."""
+        """Names of the classes; label k of the targets is ``classes[k - FIRST_LABEL]``."""
         return self.table.classes.names
 
     def __len__(self) -> int:
@@ -66,7 +79,7 @@ class MedMnistDetection(Dataset):
         boxes = torch.from_numpy(labels.box[rows].astype(np.float32))
         target = {
             "boxes": tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=size),  # type: ignore[call-overload]
-            "labels": torch.from_numpy(labels.label[rows] + 1),
+            "labels": torch.from_numpy(labels.label[rows] + FIRST_LABEL),
             "image_id": self.table.images.ids[index],
             "area": (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]),
             "iscrowd": torch.zeros(len(boxes), dtype=torch.int64),

@@ -1,4 +1,4 @@
-"""Reading and writing files: nothing is ever half-written, every failure names its file."""
+"""Reading and writing files: nothing half-written, nothing overwritten, every failure named."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import secrets
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,7 +31,13 @@ _REMEDIES = {
     errno.EEXIST: "a file is in the way: choose another path",
     errno.EISDIR: "that is a folder: name a file",
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "let programs open more files at a time ('ulimit -n 1024'), or lower --workers",
+    errno.ENFILE: "the machine has too many files open: close other programs",
+    errno.ELOOP: "a link leads back to itself: choose another path",
 }
+
+# Our temporary files, whoever else writes beside them: short, as a name of 255 bytes is allowed.
+_TEMPORARY = ".medmnist-det-{}.part"
 
 
 @contextlib.contextmanager
@@ -39,17 +46,34 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "check the path and the disk")
-        reason = error.strerror or error
-        raise RefusedError(f"{path}: {reason}; {remedy}") from error
+        raise refusal(path, error) from error
+    except ValueError as error:
+        if "embedded null" not in str(error):  # Python's only way to say that a name holds a NUL
+            raise
+        raise InputError(f"{shown(str(path))}: no file name holds a NUL; rename it") from error
+
+
+def is_refusal(error: OSError) -> bool:
+    """Say whether an error is about a file, or about too many of them, and has a remedy."""
+    about_files = error.filename is not None or error.errno in (errno.EMFILE, errno.ENFILE)
+    return about_files and error.errno in _REMEDIES
+
+
+def refusal(path: Path | str, error: OSError) -> RefusedError:
+    """Return what to tell the user about something that the operating system refused."""
+    remedy = _REMEDIES.get(error.errno or 0, "check the path and the disk")
+    name = str(path) if len(str(path)) <= 300 else shown(str(path))
+    return RefusedError(f"{name}: {error.strerror or error}; {remedy}")
 
 
 def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
     """Write the chunks to ``path`` so that a reader sees the old file or the whole new one.
 
-    A link keeps pointing to the file, which is replaced; a device or a pipe is written into, and so
-    is whatever standard output goes to. Raises InputError when the disk or the folder refuses,
-    leaving nothing behind.
+    What is written lies on the disk when this returns: a power cut takes neither it nor the old
+    file. Two writers do not disturb each other; the last one wins. A link keeps pointing to the
+    file, which is replaced; a device or a pipe is written into, and so is whatever standard output
+    goes to. Raises InputError when the disk or the folder refuses, leaving nothing behind; only a
+    killed process leaves a temporary file (:func:`clear_leftovers`).
     """
     with naming(path):
         if _is_output(path):
@@ -64,14 +88,45 @@ def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def _replace(path: Path, chunks: Iterable[bytes]) -> None:
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(_TEMPORARY.format(secrets.token_hex(6)))
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Put the names of a folder's files on the disk, where the system can do that."""
+    if os.name == "nt":
+        return
+    target = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(target)
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+    finally:
+        os.close(target)
+
+
+# What disks answer that know no such call: network disks, mostly.
+_CANNOT = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EBADF)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder and those below it.
+
+    For who holds the folder's lock: another writer's temporary file would go, too.
+    """
+    with naming(folder):
+        for file in folder.rglob(_TEMPORARY.format("*")):
+            file.unlink(missing_ok=True)
 
 
 def _is_output(path: Path) -> bool:
@@ -85,6 +140,88 @@ def make_folder(path: Path) -> None:
     """Create a folder and its parents; one that exists is fine. Raises InputError."""
     with naming(path):
         path.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock of a folder that exists while the block runs: nobody else gets it meanwhile.
+
+    ``wait`` waits for whoever holds it; without, that raises RefusedError. The lock ends with the
+    process, however that ends, and leaves no file. It is not shared within a process: taking it
+    twice is waiting for oneself. Some network disks know no locks: there this does nothing.
+    """
+    with naming(folder):
+        held = _lock(folder, wait)
+    try:
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+def _lock(folder: Path, wait: bool) -> int | None:
+    busy = RefusedError(
+        f"{folder}: another medmnist-det command is at work in this folder; run this one again "
+        "when that has ended"
+    )
+    if os.name == "nt":
+        import time
+
+        # Only one process can create the file, and the system removes it with its last handle.
+        flags = os.O_CREAT | os.O_EXCL | os.O_TEMPORARY  # type: ignore[attr-defined]
+        while True:
+            try:
+                return os.open(folder / ".medmnist-det-lock.part", flags)
+            except (FileExistsError, PermissionError) as error:
+                if not wait:
+                    raise busy from error
+                time.sleep(0.1)
+    import fcntl
+
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError as error:
+        os.close(held)
+        raise busy from error
+    except OSError as error:
+        os.close(held)
+        if error.errno not in _CANNOT:
+            raise
+        return None
+    except BaseException:
+        os.close(held)
+        raise
+    return held
+
+
+def refuse_overwrite(out: Path, inputs: Iterable[Path | None], option: str = "--out") -> None:
+    """Raise InputError where writing ``out`` would destroy an input of the same command.
+
+    An input is a file, or a folder with all that is in it; None stands for none. Links are
+    followed: what counts is where the bytes lie. ``option`` is what named ``out``.
+    """
+    target = Path(os.path.realpath(out))
+    for one in inputs:
+        if one is None:
+            continue
+        there = Path(os.path.realpath(one))
+        if target == there or _same(target, there):
+            raise InputError(
+                f"{option} {out}: is {one}, which this command reads or has just written; name "
+                "another file"
+            )
+        if there in target.parents and there.is_dir():
+            raise InputError(
+                f"{option} {out}: lies in {one}, which this command reads; name a place outside"
+            )
+
+
+def _same(a: Path, b: Path) -> bool:
+    try:
+        return a.samefile(b)
+    except (OSError, ValueError):
+        return False
 
 
 @contextlib.contextmanager

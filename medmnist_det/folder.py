@@ -1,52 +1,98 @@
-"""The data set on disk: where things are, what the manifest says, and whether it still holds."""
+"""The data set on disk: where things lie, what the manifest says, and its labels by name."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
-import xxhash
 
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.files import read_json, write_atomically
 from medmnist_det.formats.coco import read_coco
-from medmnist_det.formats.png import read_grey
+from medmnist_det.fused import Fused, details_file, read_fused
+from medmnist_det.hashes import EDITIONS, label_hash, options_hash
 from medmnist_det.labels import CROWD_SPLITS, SPLITS, Error, Labels, LabelSet, Split
 
 #: Version of the layout. Readers refuse others.
-FORMAT = 1
-
-#: Data sets that are the same for everybody: name and fingerprint, by :func:`options_hash`.
-EDITIONS = {
-    "9a590aef14c201171d0c0b1983e04639f962945936e6dcbb51ee1c1ecc83c6f2": (
-        "paper preset, MNIST, seed 0",
-        "0f1a29633da43df7ebb55c5c7cbf271bea6f87f1d4132dc6e0fec6a2cf89cfe6",
-    ),
-    "b477b11b3c626c1c4cded2dfbac8ed35bb327a3e9317ac2993dc1443ab7bc768": (
-        "paper preset, optdigits, seed 0",
-        "a28814d62d9da72344f99770420c67edf09582e0001be2c09552bfd04e17ac94",
-    ),
-}
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folder:
-    """A data set on disk, complete as far as its manifest says."""
+class Layout:
+    """Where everything of a data set lies, whether it is there or not. Nobody else joins paths."""
 
     path: Path
+
+    @property
+    def manifest_file(self) -> Path:
+        """What the data set is; written last."""
+        return self.path / "manifest.json"
+
+    @property
+    def unfinished_file(self) -> Path:
+        """Marks a data set on which work has begun and not ended."""
+        return self.path / "unfinished.json"
+
+    @property
+    def annotators_file(self) -> Path:
+        """The simulator's truth about its annotators."""
+        return self.path / "annotators.json"
+
+    @property
+    def image_folder(self) -> Path:
+        """The folder with one of images for every split."""
+        return self.path / "images"
+
+    def images(self, split: str) -> Path:
+        """Return the folder of a split's images."""
+        return self.image_folder / split
+
+    def digests_file(self, split: str) -> Path:
+        """Return the file of the images' digests, one a line."""
+        return self.path / "digests" / f"{split}.txt"
+
+    @property
+    def truth_folder(self) -> Path:
+        """The folder with one COCO file for every split."""
+        return self.path / "truth"
+
+    def truth_file(self, split: str) -> Path:
+        """Return the COCO file of a split's truth."""
+        return self.truth_folder / f"{split}.json"
+
+    def crowd_file(self, split: str) -> Path:
+        """Return the COCO file of what the annotators drew."""
+        return self.path / "crowd" / f"{split}.json"
+
+    def provenance_file(self, split: str) -> Path:
+        """Return the file with the truth behind every crowd box."""
+        return self.path / "provenance" / f"{split}.json"
+
+    @property
+    def fused_folder(self) -> Path:
+        """The folder with one of fused labels for every method."""
+        return self.path / "fused"
+
+    def fused_file(self, method: str, split: str) -> Path:
+        """Return the COCO file of fused labels; ``method`` is the name of their folder."""
+        return self.fused_folder / method / f"{split}.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder(Layout):
+    """A data set on disk, complete as far as its manifest says."""
+
     manifest: dict[str, Any]
 
     @classmethod
     def open(cls, path: Path) -> Folder:
         """Return the data set in a folder. Raises InputError for none, or half of one."""
-        manifest_file = path / "manifest.json"
-        if not manifest_file.is_file():
-            if unfinished_file(path).is_file():
+        layout = Layout(path=path)
+        if not layout.manifest_file.is_file():
+            if layout.unfinished_file.is_file():
                 raise InputError(
                     f"{path}: this data set is unfinished; run the generate command that began it "
                     "once more"
@@ -55,14 +101,7 @@ class Folder:
                 f"{path}: no data set there; make one with 'medmnist-det generate --out {path}', "
                 "or name its folder with --data"
             )
-        manifest = read_json(manifest_file)
-        version = manifest.get("format") if isinstance(manifest, dict) else None
-        if version != FORMAT:
-            raise InputError(
-                f"{manifest_file}: has format {version!r}, this version reads {FORMAT}; generate "
-                "the data set again"
-            )
-        return cls(path=path, manifest=manifest)
+        return cls(path=path, manifest=_read_manifest(layout.manifest_file))
 
     @property
     def splits(self) -> tuple[Split, ...]:
@@ -74,42 +113,54 @@ class Folder:
         """Name of the frozen edition that this data set's options describe; None for others."""
         return EDITIONS.get(options_hash(self.manifest), (None,))[0]
 
-    def images(self, split: Split) -> Path:
-        """Return the folder of a split's images."""
-        return self.path / "images" / split
-
     def truth(self, split: Split) -> LabelSet:
         """Return the true labels of a split."""
         self._refuse_absent(split)
-        return read_coco(self.path / "truth" / f"{split}.json")
+        return read_coco(self.truth_file(split))
 
     def crowd(self, split: Split) -> LabelSet:
         """Return what the annotators drew, without a word about the truth."""
         self._refuse_absent(split)
         if split not in CROWD_SPLITS:
             raise InputError(f"{self.path}: the {split} split has no crowd labels, only truth")
-        return read_coco(self.path / "crowd" / f"{split}.json")
+        return read_coco(self.crowd_file(split))
 
     def crowd_with_provenance(self, split: Split) -> LabelSet:
         """Return the crowd labels with the true object and the kind of error behind every box."""
-        crowd = self.crowd(split)
-        file = self.path / "provenance" / f"{split}.json"
-        rows = read_json(file)
-        if not len(rows["true_annotation_id"]) == len(rows["error"]) == len(crowd.labels):
-            raise InputError(f"{file}: does not belong to the crowd labels; generate them again")
+        return self.with_provenance(split, self.crowd(split))
+
+    def with_provenance(self, split: Split, crowd: LabelSet) -> LabelSet:
+        """Return the folder's crowd labels, which were read already, with what is behind them."""
+        file = self.provenance_file(split)
+        content = read_json(file)
         nothing = self.manifest["counts"][split]["objects"]
-        found = [nothing if key is None else key - 1 for key in rows["true_annotation_id"]]
-        labels = replace(
-            crowd.labels,
-            true_object=np.array(found, dtype=np.int64),
-            error=np.array([Error[kind.upper()] for kind in rows["error"]], dtype=np.int64),
-        )
-        return replace(crowd, labels=labels)
+        try:
+            rows, kinds = content["true_annotation_id"], content["error"]
+            found = np.array([nothing if key is None else key - 1 for key in rows], dtype=np.int64)
+            error = np.array([Error[kind.upper()] for kind in kinds], dtype=np.int64)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
+            raise InputError(
+                f"{file}: is not what 'generate' writes ({shown(wrong)}); restore it, or generate "
+                "the data set again"
+            ) from wrong
+        if not len(found) == len(error) == len(crowd.labels):
+            raise InputError(f"{file}: does not belong to the crowd labels; generate them again")
+        return replace(crowd, labels=replace(crowd.labels, true_object=found, error=error))
+
+    def fused(self, split: Split, method: str) -> Fused:
+        """Return fused labels with their details; ``method`` is their folder's name.
+
+        Raises InputError for labels that are not there, or were made from another crowd than the
+        folder's.
+        """
+        return read_fused(self._there(split, method), label_hash(self.crowd(split)))
 
     def labels(self, split: Split, which: str) -> LabelSet:
         """Return ``truth``, ``crowd``, ``rater:K`` (K: the rater's id) or ``fused:METHOD`` labels.
 
-        All are over all images of the split. Raises InputError for anything else.
+        All are over all images of the split, but ``rater:K``: over those that K looked at, as
+        nothing is known of the others, not even that they are empty. A file that somebody else put
+        into ``fused`` needs no details. Raises InputError for anything else.
         """
         kind, _, name = which.partition(":")
         if which == "truth":
@@ -117,23 +168,36 @@ class Folder:
         if which == "crowd":
             return self.crowd(split)
         if kind == "rater" and name:
-            crowd = self.crowd(split)
-            raters = [str(rater) for rater in crowd.raters or ()]
-            if name not in raters:
-                raise InputError(
-                    f"{self.path}: has no rater {name!r}; its raters are {', '.join(raters)}"
-                )
-            return replace(crowd, labels=crowd.labels.of_rater(raters.index(name)))
+            return self._rater(split, name)
         if kind == "fused" and name:
-            file = self.path / "fused" / name / f"{split}.json"
-            if not file.is_file():
-                have = sorted(folder.name for folder in (self.path / "fused").glob("*"))
-                raise InputError(
-                    f"{file}: no such labels (there are: {', '.join(have) or 'none'}); run "
-                    f"'medmnist-det aggregate --method {name}'"
-                )
-            return read_coco(file)
-        raise InputError(f"labels {which!r} are not truth, crowd, rater:K or fused:METHOD")
+            file = self._there(split, name)
+            return (
+                self.fused(split, name).labels if details_file(file).exists() else read_coco(file)
+            )
+        raise InputError(f"labels {shown(which)} are not truth, crowd, rater:K or fused:METHOD")
+
+    def _rater(self, split: Split, name: str) -> LabelSet:
+        crowd = self.crowd(split)
+        raters = [str(rater) for rater in crowd.raters or ()]
+        if name not in raters:
+            raise InputError(
+                f"{self.path}: has no rater {name!r}; its raters are {', '.join(raters)}"
+            )
+        mine = crowd.labels.of_rater(raters.index(name))
+        looked = np.zeros(mine.images, dtype=bool)
+        looked[... if mine.assigned is None else mine.assigned[:, 0]] = True
+        return replace(crowd, labels=mine).keep_images(looked)
+
+    def _there(self, split: Split, method: str) -> Path:
+        """Return the file of fused labels. Raises InputError where there is none."""
+        file = self.fused_file(method, split)
+        if not file.is_file():
+            have = sorted(folder.name for folder in self.fused_folder.glob("*"))
+            raise InputError(
+                f"{file}: no such labels (there are: {', '.join(have) or 'none'}); run "
+                f"'medmnist-det aggregate --method {method}'"
+            )
+        return file
 
     def _refuse_absent(self, split: Split) -> None:
         if split not in SPLITS:
@@ -144,107 +208,69 @@ class Folder:
             )
 
 
-def unfinished_file(path: Path) -> Path:
-    """Return the file that marks a data set on which work has begun and not ended."""
-    return path / "unfinished.json"
-
-
-def verify(folder: Folder, progress: Callable[[int], None] = lambda _: None) -> str:
-    """Check every image and label of a data set against its manifest and return its fingerprint.
-
-    ``progress`` is told how many images were read since the last call. Raises InputError that names
-    the first part that differs; also where the options are those of a frozen edition and the
-    fingerprint is not.
-    """
-    remedy = f"restore it, or remove {folder.path} and generate it again"
-    expected = folder.manifest["hashes"]
-    for split in folder.splits:
-        truth = folder.truth(split)
-        parts: dict[str, LabelSet] = {"truth": truth}
-        if split in CROWD_SPLITS:
-            parts["crowd"] = folder.crowd_with_provenance(split)
-        for name, table in parts.items():
-            if content_hash(table) != expected[split][name]:
-                file = folder.path / name / f"{split}.json"
-                raise InputError(f"{file}: is not what the manifest describes; {remedy}")
-        files = [folder.images(split) / name for name in truth.images.names]
-        if pixel_hash(_digests(files, progress)) != expected[split]["pixels"]:
-            raise InputError(
-                f"{folder.images(split)}: an image is not what the manifest describes; {remedy}"
-            )
-    annotators = folder.path / "annotators.json"
-    if hashlib.sha256(orjson.dumps(read_json(annotators))).hexdigest() != expected["annotators"]:
-        raise InputError(f"{annotators}: is not what the manifest describes; {remedy}")
-    found = fingerprint(expected)
-    if found != folder.manifest["fingerprint"]:
-        raise InputError(f"{folder.path / 'manifest.json'}: its hashes do not give its fingerprint")
-    name, frozen = EDITIONS.get(options_hash(folder.manifest), ("", found))
-    if frozen != found:
+def _read_manifest(file: Path) -> dict[str, Any]:
+    """Return a manifest that has all that is read of it. Raises InputError."""
+    manifest = read_json(file)
+    version = manifest.get("format") if isinstance(manifest, dict) else None
+    if version != FORMAT:
         raise InputError(
-            f"{folder.path}: is intact, but is not the frozen edition ({name}: {frozen}) that its "
-            "options ask for; another version of this program made it: generate it again"
+            f"{file}: has format {shown(version)}, this version reads {FORMAT}; remove the folder "
+            "and generate the data set again: the same options give the same pixels and labels"
         )
-    return found
-
-
-def _digests(files: list[Path], progress: Callable[[int], None]) -> Iterator[bytes]:
-    for file in files:
-        yield image_digest(read_grey(file))
-        progress(1)
-
-
-def image_digest(pixels: np.ndarray) -> bytes:
-    """Return the 128-bit XXH3 of an image's grey levels, row by row: fifty times sha256's rate."""
-    return xxhash.xxh3_128_digest(np.ascontiguousarray(pixels).data)
-
-
-def pixel_hash(digests: Iterator[bytes]) -> str:
-    """Return the hash of a split's pixels from the digests of its images, in order."""
-    whole = hashlib.sha256()
-    for digest in digests:
-        whole.update(digest)
-    return whole.hexdigest()
-
-
-def content_hash(table: LabelSet) -> str:
-    """Return the hash of labels and of what they refer to, from values, not from a file's bytes."""
-    labels: Labels = table.labels
-    digest = hashlib.sha256()
-    digest.update(repr((table.classes.ids, table.classes.names, table.raters)).encode())
-    digest.update(repr((table.images.ids, table.images.names)).encode())
-    for column in (
-        table.images.width,
-        table.images.height,
-        labels.image,
-        labels.box,
-        labels.label,
-        labels.rater,
-        labels.true_object,
-        labels.error,
-        labels.assigned,
-    ):
-        digest.update(
-            b"|"
-            if column is None
-            else b"|" + column.astype(column.dtype.newbyteorder("<")).tobytes()
+    wrong = _misses(manifest, _MANIFEST, "")
+    if wrong:
+        raise InputError(
+            f"{file}: {wrong}; it is not as 'generate' wrote it: restore it, or remove the folder "
+            "and generate the data set again"
         )
-    return digest.hexdigest()
+    return manifest
 
 
-def fingerprint(hashes: dict[str, Any]) -> str:
-    """Return the one hash by which a data set is known: of all pixels and labels.
+def _misses(content: Any, shape: Any, name: str) -> str:
+    """Return what a manifest lacks of a shape (types by key), in words; "" for nothing."""
+    if not isinstance(shape, dict):
+        right = isinstance(content, shape) and (shape is not int or type(content) is int)
+        return "" if right else f"{name} is {shown(content)}"
+    if not isinstance(content, dict):
+        return f"{name} is {shown(content)}"
+    for key, inner in shape.items():
+        if key not in content:
+            return f"{name} has no {key!r}".strip()
+        if found := _misses(content[key], inner, f"{name} {key}".strip()):
+            return found
+    return ""
 
-    The simulator's matrices are left out: their last bits depend on the platform's logarithm, those
-    of the labels do not.
-    """
-    content = {split: hashes[split] for split in SPLITS if split in hashes}
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+_COUNTS = {"images": int, "empty": int, "objects": int}
+_HASHES = {"pixels": str, "truth": str}
+_MANIFEST: dict[str, Any] = {
+    "options": {
+        "seed": int,
+        "images": dict.fromkeys(SPLITS, int),
+        "scenes": dict,
+        "annotators": list,
+    },
+    "digits": {"source": str, "original": bool, "sha256": str},
+    "counts": {
+        split: _COUNTS | ({"crowd": int} if split in CROWD_SPLITS else {}) for split in SPLITS
+    },
+    "hashes": {
+        split: _HASHES | ({"crowd": str} if split in CROWD_SPLITS else {}) for split in SPLITS
+    }
+    | {"annotators": str},
+    "fingerprint": str,
+    "seal": str,
+}
 
 
-def options_hash(described: dict[str, Any]) -> str:
-    """Return the hash of what was asked for: the options and the digits of a manifest."""
-    asked = {"options": described["options"], "digits": described["digits"]["sha256"]}
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def count(truth: Labels, crowd: Labels | None) -> dict[str, int]:
+    """Return what the manifest counts of a split; ``crowd`` is None where there is none."""
+    counts = {
+        "images": truth.images,
+        "empty": int((np.diff(truth.starts) == 0).sum()),
+        "objects": len(truth),
+    }
+    return counts if crowd is None else counts | {"crowd": len(crowd)}
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import shutil
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,17 +14,24 @@ import orjson
 
 from medmnist_det import __version__
 from medmnist_det.errors import InputError, RefusedError
-from medmnist_det.files import make_folder, naming, read_json, write_atomically
-from medmnist_det.folder import (
-    FORMAT,
-    Folder,
+from medmnist_det.files import (
+    clear_leftovers,
+    locked,
+    make_folder,
+    naming,
+    read_json,
+    write_atomically,
+)
+from medmnist_det.folder import FORMAT, Folder, Layout, count, write_json
+from medmnist_det.formats.coco import write_coco
+from medmnist_det.hashes import (
+    DIGEST_BYTES,
     content_hash,
+    file_hash,
     fingerprint,
     pixel_hash,
-    unfinished_file,
-    write_json,
+    seal,
 )
-from medmnist_det.formats.coco import write_coco
 from medmnist_det.labels import (
     CROWD_SPLITS,
     SPLITS,
@@ -79,9 +85,9 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for split, count in self.images.items():
-            if not 0 <= count <= MOST_IMAGES:
-                raise InputError(f"--{split} {count} is not from 0 to {MOST_IMAGES:,} images")
+        for split, images in self.images.items():
+            if not 0 <= images <= MOST_IMAGES:
+                raise InputError(f"--{split} {images} is not from 0 to {MOST_IMAGES:,} images")
         if not any(self.images.values()):
             raise InputError("a data set needs an image: give --train, --val or --test above 0")
         if not 0 <= self.seed < 2**63:
@@ -99,31 +105,92 @@ def generate(
 ) -> Folder:
     """Make the data set of a plan in the folder ``out`` and return it.
 
-    A folder that holds this very data set is returned as it is, one that holds the beginning of it
-    is completed to the same bytes. ``workers`` processes compose; their number changes nothing but
-    the time. ``progress`` is told how many images were written since the last call.
+    A folder that holds this very data set is returned as it is. One that holds the beginning of it
+    is made anew, to the same bytes: nothing of what an interrupted run left is trusted. ``workers``
+    processes compose; their number changes nothing but the time. ``progress`` is told how many
+    images were written since the last call.
 
-    Raises InputError for a folder that holds anything else, and when the disk refuses; what was
-    written until then is completed by the same call.
+    Raises InputError for a folder that holds anything else or that another command works in, and
+    when the disk refuses. Options that cannot be met leave nothing behind.
     """
     if not 1 <= workers <= 256:
         raise InputError(f"--workers {workers} is not from 1 to 256")
     options = _describe(plan, digits, crowd)
-    begun = unfinished_file(out).exists()
-    if not _claim(out, options):
-        return Folder.open(out)
+    place = Layout(path=out)
+    made = _make(out)
     try:
-        _fill(out, plan, digits, crowd, options, workers, progress)
-    except InputError as error:
-        # What the disk refused goes on from here next time; options that cannot be met never will.
-        if not begun and not isinstance(error, RefusedError):
-            shutil.rmtree(out)
+        with locked(out):
+            if _claim(place, options):
+                _fill_or_clear(place, plan, digits, crowd, options, workers, progress)
+    except BaseException:
+        for folder in made:  # goes where it is empty: what a later run can use stays
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         raise
     return Folder.open(out)
 
 
+def _make(out: Path) -> list[Path]:
+    """Create a folder where there is none; return what was created, the innermost first."""
+    with naming(out):
+        made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    make_folder(out)
+    return made
+
+
+def _fill_or_clear(
+    place: Layout,
+    plan: Plan,
+    digits: Digits,
+    crowd: Crowd,
+    options: dict[str, Any],
+    workers: int,
+    progress: Callable[[int], None],
+) -> None:
+    try:
+        _fill(place, plan, digits, crowd, options, workers, progress)
+    except RefusedError:
+        raise  # a full disk, say: the same command may be met later
+    except InputError:
+        _clear(place)  # these options never will
+        raise
+
+
+def _clear(place: Layout) -> None:
+    """Remove what an unfinished data set consists of, and nothing else that lies in its folder."""
+    clear_leftovers(place.path)
+    with naming(place.path):
+        for split in SPLITS:
+            for file in _files(place, split):
+                file.unlink(missing_ok=True)
+            # Written over, files that lie on a disk already take fifty times as long.
+            if place.images(split).is_dir():
+                for image in place.images(split).iterdir():
+                    if _IMAGE.fullmatch(image.name):
+                        image.unlink()
+            for folder in {place.images(split), *(file.parent for file in _files(place, split))}:
+                with contextlib.suppress(OSError):  # something of the user's lies in it
+                    folder.rmdir()
+        place.annotators_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            place.image_folder.rmdir()
+        place.unfinished_file.unlink(missing_ok=True)
+
+
+# Names that file_name gives.
+_IMAGE = re.compile(r"\d{6}\.png")
+
+
+def _files(place: Layout, split: Split) -> tuple[Path, ...]:
+    """Return the files that a split has beside its images."""
+    truth = (place.truth_file(split), place.digests_file(split))
+    if split not in CROWD_SPLITS:
+        return truth
+    return (*truth, place.crowd_file(split), place.provenance_file(split))
+
+
 def _fill(
-    out: Path,
+    place: Layout,
     plan: Plan,
     digits: Digits,
     crowd: Crowd,
@@ -132,13 +199,14 @@ def _fill(
     progress: Callable[[int], None],
 ) -> None:
     """Write everything into a folder that is marked as unfinished, and the manifest last."""
-    for name in (*(f"images/{split}" for split in SPLITS), "truth", "crowd", "provenance"):
-        make_folder(out / name)
+    for split in SPLITS:
+        for folder in (place.images(split), *(file.parent for file in _files(place, split))):
+            make_folder(folder)
     hashes: dict[str, Any] = {}
     counts: dict[str, Any] = {}
     truths: dict[str, Labels] = {}
     drawn: dict[str, Labels] = {}
-    job = Job(folder=out / "images", scenes=plan.scenes, digits=digits, seed=plan.seed)
+    job = Job(folder=place.image_folder, scenes=plan.scenes, digits=digits, seed=plan.seed)
     # Closed at once if anything fails here: processes would go on composing.
     with contextlib.closing(write_images(job, plan.images, workers)) as blocks:
         for split in SPLITS:
@@ -150,9 +218,9 @@ def _fill(
                 progress(labels.images)
             truth = label_set(stack(parts or [Labels.empty(0)]), plan.scenes.canvas)
             truths[split] = truth.labels
-            write_coco(out / "truth" / f"{split}.json", truth)
+            write_coco(place.truth_file(split), truth)
+            write_digests(place.digests_file(split), b"".join(digests))
             hashes[split] = {"pixels": pixel_hash(iter(digests)), "truth": content_hash(truth)}
-            counts[split] = _count(truth.labels)
             if split in CROWD_SPLITS:
                 drawn[split] = crowd.annotate(truth.labels, truth.images, split)
                 table = LabelSet(
@@ -161,13 +229,12 @@ def _fill(
                     labels=drawn[split],
                     raters=crowd.raters,
                 )
-                write_coco(out / "crowd" / f"{split}.json", table)
-                write_provenance(out / "provenance" / f"{split}.json", drawn[split])
+                write_coco(place.crowd_file(split), table)
+                write_provenance(place.provenance_file(split), drawn[split])
                 hashes[split]["crowd"] = content_hash(table)
-                counts[split]["crowd"] = len(drawn[split])
-    annotators = crowd.describe(truths, drawn)
-    write_json(out / "annotators.json", annotators)
-    hashes["annotators"] = hashlib.sha256(orjson.dumps(annotators)).hexdigest()
+            counts[split] = count(truth.labels, drawn.get(split))
+    write_json(place.annotators_file, crowd.describe(truths, drawn))
+    hashes["annotators"] = file_hash(place.annotators_file)
     manifest = options | {
         "format": FORMAT,
         "made_by": f"medmnist-det {__version__}",
@@ -175,9 +242,16 @@ def _fill(
         "hashes": hashes,
         "fingerprint": fingerprint(hashes),
     }
-    write_json(out / "manifest.json", manifest)
-    with naming(out):
-        unfinished_file(out).unlink()
+    write_json(place.manifest_file, manifest | {"seal": seal(manifest)})
+    with naming(place.path):
+        place.unfinished_file.unlink()
+
+
+def write_digests(path: Path, digests: bytes) -> None:
+    """Write the digests of a split's images, one a line: which image was changed is found by it."""
+    starts = range(0, len(digests), DIGEST_BYTES)
+    lines = [digests[start : start + DIGEST_BYTES].hex() for start in starts]
+    write_atomically(path, ["".join(f"{line}\n" for line in lines).encode()])
 
 
 def _describe(plan: Plan, digits: Digits, crowd: Crowd) -> dict[str, Any]:
@@ -197,29 +271,28 @@ def _describe(plan: Plan, digits: Digits, crowd: Crowd) -> dict[str, Any]:
     }
 
 
-def _claim(out: Path, options: dict[str, Any]) -> bool:
+def _claim(place: Layout, options: dict[str, Any]) -> bool:
     """Say whether there is work to do in a folder, and mark it as unfinished if so.
 
     Raises InputError where the folder holds anything but this data set or its beginning.
     """
-    manifest, marker = out / "manifest.json", unfinished_file(out)
+    out, marker = place.path, place.unfinished_file
     other = f"choose another folder with --out, or remove {out}"
     for file, what in (
-        (manifest, "a different data set"),
+        (place.manifest_file, "a different data set"),
         (marker, "half of a different data set"),
     ):
         if file.is_file():
             theirs = read_json(file)
             if differences := _differences(theirs, options):
                 raise InputError(f"{out}: holds {what} ({differences}); {other}")
-            if file == manifest:
+            if file == place.manifest_file:
                 marker.unlink(missing_ok=True)
                 return False
-            return True
+            _clear(place)
     with naming(out):
-        if out.is_dir() and any(out.iterdir()):
+        if any(out.iterdir()):
             raise InputError(f"{out}: is not empty and holds no data set; {other}")
-    make_folder(out)
     write_json(marker, options)
     return True
 
@@ -250,14 +323,6 @@ def label_set(labels: Labels, canvas: int) -> LabelSet:
         height=size,
     )
     return LabelSet(images=images, classes=DIGIT_CLASSES, labels=labels)
-
-
-def _count(truth: Labels) -> dict[str, int]:
-    return {
-        "images": truth.images,
-        "empty": int((np.diff(truth.starts) == 0).sum()),
-        "objects": len(truth),
-    }
 
 
 def write_provenance(path: Path, crowd: Labels) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from medmnist_det.errors import InputError
-from medmnist_det.files import make_folder
+from medmnist_det.files import locked, make_folder, naming
 from medmnist_det.folder import write_json
 from medmnist_det.formats.coco import write_coco
 from medmnist_det.generation import Crowd, write_provenance
@@ -18,19 +19,18 @@ from medmnist_det.labels import LabelSet
 # The name under which the crowd's random numbers run: the file has no split.
 _SPLIT = "all"
 
+_ANNOTATORS, _PROVENANCE, _CROWD = "annotators.json", "provenance.json", "crowd.json"
+
 
 def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> tuple[int, dict[str, Any]]:
     """Write ``crowd.json``, ``provenance.json`` and ``annotators.json`` for a truth into ``out``.
 
     Returns how many crowd regions of the truth were left out (they stand for no single object), and
     the content of ``annotators.json``. Annotation ids in provenance.json are those of the truth
-    less these regions, counted from 1. Raises InputError for a folder that has a crowd.json, for a
+    less these regions, counted from 1. Raises InputError for a folder that has one of them, for a
     truth without classes, and for boxes that leave their image.
     """
-    if (out / "crowd.json").exists():
-        raise InputError(
-            f"{out / 'crowd.json'}: is there already; remove it or choose another --out"
-        )
+    _refuse_taken(out)
     if not len(truth.classes):
         raise InputError("the truth has no categories; a COCO file lists them under 'categories'")
     _refuse_outside(truth)
@@ -39,11 +39,23 @@ def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> tuple[int, dict[str, A
     drawn = crowd.annotate(kept, truth.images, _SPLIT)
     described = crowd.describe({_SPLIT: kept}, {_SPLIT: drawn})
     make_folder(out)
-    write_json(out / "annotators.json", described)
-    write_provenance(out / "provenance.json", drawn)
-    table = replace(truth, labels=drawn, raters=crowd.raters)
-    write_coco(out / "crowd.json", table)
+    with locked(out):
+        _refuse_taken(out)  # by whoever held the lock meanwhile
+        write_json(out / _ANNOTATORS, described)
+        write_provenance(out / _PROVENANCE, drawn)
+        table = replace(truth, labels=drawn, raters=crowd.raters)
+        write_coco(out / _CROWD, table)
     return len(truth.labels) - len(kept), described
+
+
+def _refuse_taken(out: Path) -> None:
+    """Raise InputError for a folder in which something would be overwritten."""
+    with naming(out):
+        for name in (_CROWD, _PROVENANCE, _ANNOTATORS):
+            if os.path.lexists(out / name):
+                raise InputError(
+                    f"{out / name}: is there already; remove it or choose another --out"
+                )
 
 
 def _refuse_outside(truth: LabelSet) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 
@@ -28,6 +28,25 @@ class Error(IntEnum):
     SPURIOUS = 2  #: nothing is there
 
 
+def _frozen(values: Any, dtype: type[np.generic]) -> np.ndarray:
+    """Return the values as an array that nobody can write into: a copy where somebody could."""
+    array = np.asarray(values, dtype=dtype)
+    if array is values or array.base is not None:
+        part: Any = array
+        while isinstance(part, np.ndarray):
+            if part.flags.writeable:
+                array = array.copy()
+                break
+            part = part.base
+    return _own(array)
+
+
+def _own(array: np.ndarray) -> np.ndarray:
+    """Return an array that was just made, closed for writing: nobody needs to copy it."""
+    array.setflags(write=False)
+    return array
+
+
 _COLUMNS = {
     "image": np.int64,
     "box": np.float64,
@@ -47,7 +66,8 @@ class Labels:
 
     ``images`` is the number of images in the split; an image without a box is a fact, not a gap.
     Optional columns are None where the fact is not known, never filled with -1 or 0. Columns are
-    read-only. Raises ValueError for columns that do not fit together.
+    read-only, and nobody else can write into them: what the caller still could is copied. Raises
+    ValueError for columns that do not fit together.
     """
 
     images: int
@@ -78,15 +98,13 @@ class Labels:
             column = getattr(self, name)
             if column is None:
                 continue
-            column = np.asarray(column, dtype=dtype).view()
+            column = _frozen(column, dtype)
             shape = (len(self.image), 4) if name == "box" else (len(self.image),)
             if column.shape != shape:
                 raise ValueError(f"column {name} has shape {column.shape}, not {shape}")
-            column.setflags(write=False)
             object.__setattr__(self, name, column)
         if self.assigned is not None:
-            assigned = np.asarray(self.assigned, dtype=np.int64).reshape(-1, 2).view()
-            assigned.setflags(write=False)
+            assigned = _frozen(self.assigned, np.int64).reshape(-1, 2)
             object.__setattr__(self, "assigned", assigned)
         self._check_values()
 
@@ -128,8 +146,9 @@ class Labels:
         """Return a table from rows in any order; rows of one image keep their order."""
         assigned = columns.pop("assigned", None)
         order = np.argsort(image, kind="stable")
-        rows = {name: None if col is None else col[order] for name, col in columns.items()}
-        return cls(images=images, image=image[order], assigned=assigned, **rows)  # type: ignore[arg-type]
+        columns = {"image": image, **columns}
+        rows = {name: None if c is None else _own(c[order]) for name, c in columns.items()}
+        return cls(images=images, assigned=assigned, **rows)  # type: ignore[arg-type]
 
     @cached_property
     def starts(self) -> Int[np.ndarray, " images+1"]:
@@ -144,7 +163,9 @@ class Labels:
     def select(self, rows: np.ndarray) -> Self:
         """Return the table of the chosen rows (a mask, or ascending row numbers)."""
         kept = {
-            name: column[rows] for name in _COLUMNS if (column := getattr(self, name)) is not None
+            name: _own(column[rows])
+            for name in _COLUMNS
+            if (column := getattr(self, name)) is not None
         }
         return replace(self, **kept)
 
@@ -170,10 +191,9 @@ def stack(parts: Sequence[Labels]) -> Labels:
         values = [getattr(part, name) for part in parts]
         if len({value is None for value in values}) > 1:
             raise ValueError(f"only some parts know the column {name}")
-        columns[name] = None if values[0] is None else np.concatenate(values)
-    columns["image"] = np.concatenate(
-        [part.image + first for part, first in zip(parts, first_image, strict=False)]
-    )
+        columns[name] = None if values[0] is None else _own(np.concatenate(values))
+    shifted = [part.image + first for part, first in zip(parts, first_image, strict=False)]
+    columns["image"] = _own(np.concatenate(shifted))
     if columns["assigned"] is not None:
         shift = np.repeat(first_image[:-1], [len(part.assigned) for part in parts])  # type: ignore[arg-type]
         columns["assigned"] = columns["assigned"] + np.stack([shift, np.zeros_like(shift)], axis=1)
@@ -188,6 +208,10 @@ class Images:
     names: tuple[str, ...]
     width: Int[np.ndarray, " images"]
     height: Int[np.ndarray, " images"]
+
+    def __post_init__(self) -> None:
+        for name in ("width", "height"):
+            object.__setattr__(self, name, _frozen(getattr(self, name), np.int64))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -228,3 +252,24 @@ class LabelSet:
     classes: Classes
     labels: Labels
     raters: tuple[int | str, ...] | None = None
+
+    def keep_images(self, kept: Bool[np.ndarray, " images"]) -> Self:
+        """Return the label set of some of its images (a mask), which keep their ids."""
+        row, labels, images = np.cumsum(kept) - 1, self.labels, self.images
+        assigned = labels.assigned
+        if assigned is not None:
+            assigned = assigned[kept[assigned[:, 0]]]
+            assigned = np.stack([row[assigned[:, 0]], assigned[:, 1]], axis=1)
+        few = labels.select(kept[labels.image])
+        few = replace(few, images=int(kept.sum()), image=row[few.image], assigned=assigned)
+        places = np.flatnonzero(kept).tolist()
+        return replace(
+            self,
+            images=Images(
+                ids=tuple(images.ids[k] for k in places),
+                names=tuple(images.names[k] for k in places),
+                width=images.width[kept],
+                height=images.height[kept],
+            ),
+            labels=few,
+        )

@@ -119,16 +119,24 @@ def test_presets_bring_their_numbers_of_images(here):
         (["--proficiency", "1.2"], "--proficiency 1.2 is not from 0 to 1"),
         (["--proficiency", "high"], "--proficiency 'high' is no number, nor numbers with commas"),
         (["--annotators", "-3"], "--annotators -3 is not from 1 to 1000"),
-        (["--canvas", "5"], "canvas=5 is not from 32 to 4096 pixels"),
+        (["--canvas", "5"], "--canvas 5 is not from 32 to 4096 pixels"),
         (
             ["--side", "10,500"],
-            "side=(10, 500) does not fit canvas=320: lower the largest side to 320",
+            "--side 10,500 does not fit --canvas 320: lower the largest side to 320",
         ),
         (["--side", "10"], "--side '10' is not two whole numbers with a comma, such as 10,99"),
-        (["--empty", "2"], "empty=2.0 is not a share from 0 to 1"),
+        (["--empty", "2"], "--empty 2.0 is not a share from 0 to 1"),
         (["--train", "-1"], "--train -1 is not from 0 to 999,999 images"),
         (["--workers", "0"], "--workers 0 is not from 1 to 256"),
         (["--seed", "-1"], "--seed -1 is not from 0"),
+        (["--count", "inf,1"], "--count 'inf,1' is not two whole numbers with a comma"),
+        (["--side", "nan,1"], "--side 'nan,1' is not two whole numbers with a comma"),
+        (["--count", "0,3"], "--count 0,3 is not an ascending range from 1 to 100 digits"),
+        (["--max-iou", "0"], "--max-iou 0.0 is not above 0 and at most 1"),
+        (["--max-iou", "nan"], "--max-iou nan is not above 0 and at most 1"),
+        (["--family", "x" * 5000], "--family 'xxx"),
+        (["--out", "x" * 256], "File name too long; choose a shorter name"),
+        (["--digits-root", "x" * 256], "File name too long; choose a shorter name"),
         (["--preset", "best"], "--preset 'best' is not known: choose paper"),
         (["--digits-root", "nowhere"], "nowhere: no such folder"),
         (["--out", "/proc/nowhere"], "/proc/nowhere: "),
@@ -140,6 +148,7 @@ def test_bad_options_get_one_sentence_and_exit_code_2(options, message, here):
     errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert message in errors[0]
+    assert len(errors[0]) < 600
     assert "Traceback" not in result.output
     assert list(here.iterdir()) == []
 
@@ -187,6 +196,126 @@ def test_export_and_import_go_there_and_back(here):
         assert read_coco(here / f"{form}.json") == read_coco(
             here / "med-mnist" / "truth" / "train.json"
         )
+
+
+@pytest.mark.parametrize("folder", ["[bold]x", "[/]", "a[red]b[/red]", "[0]", "x[link=y]z"])
+def test_square_brackets_in_the_name_of_a_folder_are_printed_as_they_are(folder, here):
+    made = run("generate", "--out", folder, *SMALL)
+    assert f"folder       {folder}" in made.stdout
+    assert f"{folder}: intact, " in run("verify", "--data", folder).stdout
+    shown = run("show", "--data", folder, "--scenes", "1", "--out", f"{folder}2")
+    assert shown.stdout == f"{folder}2/scenes.png\n{folder}2/matrices.png\n"
+    for form in ("yolo", "csv"):
+        out = run("export", f"{folder}-{form}", "--format", form, "--data", folder).stdout
+        assert f"{folder}-{form}: train, " in out
+    read = run("import", f"{folder}-yolo", f"{folder}.json")
+    assert f"{folder}.json: 12 images, " in read.stdout
+    fused = run("aggregate", "--data", folder, "--method", "all")
+    assert f"written: {folder}/fused/all/train.json" in fused.stdout
+    assert f"{folder}/crowd/train.json" in fused.stdout
+    assert f"{folder}: " in run("generate", "--out", folder, "--seed", "3", *SMALL, code=2).stderr
+
+
+def digest(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_no_command_overwrites_its_own_input(here):
+    run("generate", *SMALL)
+    run("export", "ys")
+    (here / "p.json").write_text("[]")
+    (here / "p2.json").write_text("[]")
+    (here / "c.pt").write_text("a checkpoint")
+    (here / "link.json").symlink_to("p.json")
+    crowd, truth = "med-mnist/crowd/train.json", "med-mnist/truth/test.json"
+    (here / "fused" / "all").mkdir(parents=True)
+    (here / "fused" / "all" / "x.json").write_text((here / crowd).read_text())
+    (here / "crowd").mkdir()
+    (here / "crowd" / "crowd.json").write_text((here / crowd).read_text())
+    before = digest(here)
+    for option, command in (
+        ("--json p.json", ["evaluate", "p.json", "--json", "p.json"]),
+        ("--json link.json", ["evaluate", "p.json", "--json", "link.json"]),
+        ("--json p2.json", ["evaluate", "p.json", "p2.json", "--json", "p2.json"]),
+        (f"--json {truth}", ["evaluate", "p.json", "--json", truth]),
+        ("--report p.json", ["evaluate", "p.json", "--report", "p.json"]),
+        ("--report new", ["evaluate", "p.json", "--json", "new", "--report", "new"]),
+        ("--plots ys", ["evaluate", "ys", "--plots", "ys"]),
+        ("--json ys/data.yaml", ["evaluate", "ys", "--json", "ys/data.yaml"]),
+        ("OUT ys/data.yaml", ["import", "ys", "ys/data.yaml"]),
+        ("OUT ys/new.json", ["import", "ys", "ys/new.json"]),
+        (f"OUT {truth}", ["import", "ys", truth, "--like", truth]),
+        ("OUT med-mnist/ys", ["export", "med-mnist/ys"]),
+        ("--out c.pt", ["predict", "--out", "c.pt", "--checkpoint", "c.pt"]),
+        (f"--out {truth}", ["predict", "--out", truth, "--checkpoint", "c.pt"]),
+        ("--out ys/data.yaml", ["predict", "--images", "ys", "--out", "ys/data.yaml", "--checkpoint", "c.pt"]),
+        ("--out fused/all/x.json", ["aggregate", "--crowd", "fused/all/x.json", "--method", "all"]),
+    ):  # fmt: skip
+        result = run(*command, code=2)
+        assert result.stderr.startswith(f"error: {option}: ")
+        assert "this command reads" in result.stderr
+        assert digest(here) == before
+
+
+@pytest.mark.parametrize("name", ["crowd.json", "provenance.json", "annotators.json"])
+def test_annotate_overwrites_nothing(name, here):
+    (here / "truth.json").write_text(json.dumps(TRUTH))
+    (here / "crowd").mkdir()
+    (here / "crowd" / name).write_text("precious")
+    result = run("annotate", "truth.json", code=2)
+    assert f"crowd/{name}: is there already; remove it or choose another --out" in result.stderr
+    assert digest(here / "crowd") == {here / "crowd" / name: b"precious"}
+
+
+def test_annotate_leaves_a_data_set_alone(here):
+    run("generate", "--out", "crowd", *SMALL)
+    (here / "truth.json").write_text(json.dumps(TRUTH))
+    before = digest(here)
+    assert "crowd/annotators.json: is there already" in run("annotate", "truth.json", code=2).stderr
+    assert digest(here) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("command", [["--help"], ["generate", "--help"], ["verify"]])
+def test_a_full_disk_behind_the_output_is_one_sentence(command, here):
+    run("generate", *SMALL)
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from cli import app; app()", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": paths},
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: standard output: no space left on the device; free some or write it elsewhere\n"
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs ulimit")
+def test_few_file_handles_are_one_sentence_with_a_remedy(here):
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    (here / "run.py").write_text(
+        "import resource, sys\n"
+        "import annotators.simulate.crowd, medmnist_det.generation, medmnist_det.terminal.summary\n"
+        "from cli import app\n"
+        "if __name__ == '__main__':\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (6, 6))\n"
+        "    app()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "run.py", "generate", *SMALL, "--train", "2000", "--workers", "4"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": paths},
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert "Too many open files; let programs open more files at a time" in done.stderr
 
 
 TRUTH = {

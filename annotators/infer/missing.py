@@ -6,6 +6,7 @@ from annotators.crowd_files import read_crowd
 from annotators.infer.registry import folder_name, infer
 from annotators.infer.save import write_fused
 from medmnist_det.folder import Folder
+from medmnist_det.fused import details_file
 from medmnist_det.labels import CROWD_SPLITS
 
 
@@ -17,15 +18,15 @@ def fuse_missing(folder: Folder, method: str) -> list[tuple[str, str]]:
     InputError.
     """
     told = []
-    place = folder.path / "fused" / folder_name(method)
+    name = folder_name(method)
     for split in folder.splits:
-        files = [place / f"{split}.json", place / f"{split}.details.json"]
-        if split not in CROWD_SPLITS or all(file.is_file() for file in files):
+        file = folder.fused_file(name, split)
+        if split not in CROWD_SPLITS or (file.is_file() and details_file(file).is_file()):
             continue
-        crowd = read_crowd(folder.path / "crowd" / f"{split}.json")
+        crowd = read_crowd(folder.crowd_file(split))
         found = infer(method, crowd.labels)
-        write_fused(place, split, method, crowd.labels, crowd.ids, found)
+        write_fused(file.parent, split, method, crowd.labels, crowd.ids, found)
         told += [("note", note) for note in crowd.notes]
-        told.append(("note", f"aggregated: {files[0]}, {len(found.labels):,} labels"))
+        told.append(("note", f"aggregated: {file}, {len(found.labels):,} labels"))
         told += [("warning", warning) for warning in found.warnings]
     return told

@@ -1,64 +1,62 @@
-"""Fused labels on disk: a COCO file, and beside it where every label comes from."""
+"""What a method made of a crowd, as the fused labels that are written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from annotators.infer.parts.result import Inference
-from medmnist_det.files import make_folder, write_atomically
-from medmnist_det.formats.coco import write_coco
+from annotators.infer.registry import InferenceOptions
+from medmnist_det import fused
+from medmnist_det.fused import Fused
+from medmnist_det.hashes import label_hash
 from medmnist_det.labels import LabelSet
 
 
 def write_fused(
-    folder: Path, name: str, method: str, crowd: LabelSet, ids: Sequence[Any], found: Inference
+    folder: Path,
+    name: str,
+    method: str,
+    crowd: LabelSet,
+    ids: Sequence[Any],
+    found: Inference,
+    options: InferenceOptions | None = None,
 ) -> Path:
-    """Write ``name.json`` (COCO with ``score``) and ``name.details.json``; return the former.
+    """Write what a method made of a crowd to ``name.json`` and its details beside it.
 
-    Row k of the details belongs to annotation id k + 1: the ids of the supporting annotations of
-    the crowd, N (the raters assigned to the image), the probability that the object is there, and
-    that of every class. Estimated raters are in the details, too. ``ids`` are the crowd's
-    annotation ids, row by row. Raises InputError when the disk refuses.
+    Returns the former's path. ``ids`` are the crowd's annotation ids, row by row. Raises InputError
+    when the disk refuses.
     """
-    make_folder(folder)
-    path = folder / f"{name}.json"
-    write_coco(path, replace(crowd, labels=found.labels, raters=None))
-    write_atomically(folder / f"{name}.details.json", _details(method, crowd, ids, found))
-    return path
-
-
-def _details(method: str, crowd: LabelSet, ids: Sequence[Any], found: Inference) -> Iterator[bytes]:
-    head = {
-        "method": method,
-        "facts": found.facts,
-        "warnings": found.warnings,
-        "classes": crowd.classes.names,
-        "raters": _raters(crowd, found),
-    }
-    # The closing brace comes after the annotations.
-    yield orjson.dumps(head, option=orjson.OPT_INDENT_2)[:-2] + b',\n  "annotations": [\n'
     assigned = crowd.labels.assigned
     looked = np.zeros(crowd.labels.images, dtype=np.int64)
     if assigned is not None:
         looked = np.bincount(assigned[:, 0], minlength=crowd.labels.images)
-    number = looked[found.labels.image].tolist()
     starts, support = found.starts.tolist(), found.support.tolist()
-    last = len(number) - 1
-    for k, n in enumerate(number):
-        row = {
-            "annotation_ids": [ids[i] for i in support[starts[k] : starts[k + 1]]],
-            "assigned": n,
-            "existence": round(float(found.existence[k]), 9),
-            "posterior": np.round(found.posterior[k], 9),
-        }
-        yield orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) + (b",\n" if k < last else b"\n")
-    yield b"]}\n"
+    path = folder / f"{name}.json"
+    fused.write_fused(
+        path,
+        Fused(
+            labels=replace(crowd, labels=found.labels, raters=None),
+            annotation_ids=[
+                [ids[i] for i in support[first:last]] for first, last in pairwise(starts)
+            ],
+            assigned=looked[found.labels.image],
+            existence=found.existence,
+            posterior=found.posterior,
+            method=method,
+            options=asdict(options or InferenceOptions()),
+            crowd=label_hash(crowd),
+            raters=_raters(crowd, found),
+            facts=found.facts,
+            warnings=found.warnings,
+        ),
+    )
+    return path
 
 
 def _raters(crowd: LabelSet, found: Inference) -> list[dict[str, Any]] | None:

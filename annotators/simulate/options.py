@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from annotators.simulate.box_noise import BOX_NOISES, BoxNoise
 from annotators.simulate.matrices import FAMILIES, Family
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 
 #: More annotators than any published crowd of detection labels has.
 MOST_ANNOTATORS = 1000
@@ -35,7 +35,9 @@ class AnnotatorOptions:
             ("box_noise", self.box_noise, BOX_NOISES),
         ):
             if value not in known:
-                raise InputError(f"{_flag(name)} {value!r} is not known: choose {', '.join(known)}")
+                raise InputError(
+                    f"{_flag(name)} {shown(value)} is not known: choose {', '.join(known)}"
+                )
         if not 0 <= self.proficiency <= 1:
             raise InputError(f"--proficiency {self.proficiency} is not from 0 to 1")
         if not 0 <= self.spurious <= 10:
@@ -62,7 +64,8 @@ PRESET_IMAGES: dict[str, dict[str, int]] = {
 def preset_crowd(preset: Preset) -> tuple[AnnotatorOptions, ...]:
     """Return the annotators of a preset; docs/decisions.md says where its numbers come from.
 
-    Raises InputError for a name that is none.
+    But for the paper's own and ``sparse``, families are chosen in which p is what it says: the
+    probability of finding an object and naming it right. Raises InputError for a name that is none.
     """
     one = AnnotatorOptions
     match preset:
@@ -71,20 +74,20 @@ def preset_crowd(preset: Preset) -> tuple[AnnotatorOptions, ...]:
         case "paper-code":  # Le et al. 2023, by its published code
             return (one(family="uniform", box_noise="gaussian"),) * 3
         case "experts-and-novices":  # BDC's VOC-MIX: 5 experts and 20 ordinary; 5 an image here
-            return (one(proficiency=0.95, coverage=0.2),) * 5 + (
-                one(proficiency=0.7, coverage=0.2),
-            ) * 20
+            expert = one(proficiency=0.95, family="uniform", coverage=0.2)
+            return (expert,) * 5 + (replace(expert, proficiency=0.7),) * 20
         case "crowd":  # BDC's COCO-MIX at a tenth of its size: about 9 an image
             return (
-                (one(proficiency=0.95, spurious=0.02, coverage=0.5),) * 2
-                + (one(proficiency=0.8, spurious=0.1, coverage=0.1),) * 55
-                + (one(proficiency=0.6, spurious=0.2, coverage=0.05),) * 33
+                (one(proficiency=0.95, family="uniform", spurious=0.02, coverage=0.5),) * 2
+                + (one(proficiency=0.8, family="uniform", spurious=0.1, coverage=0.1),) * 55
+                + (one(proficiency=0.6, family="uniform", spurious=0.2, coverage=0.05),) * 33
                 + (one(proficiency=0.2, family="hammer-spammer", spurious=0.5, coverage=0.1),) * 10
             )
         case "radiology":  # VinDr-CXR: 17 radiologists, exactly 3 an image, habits of their own
             return tuple(
                 one(
                     proficiency=round(0.6 + 0.3 * k / 16, 4),
+                    family="pairwise-flipper",
                     box_noise="biased",
                     spurious=0.1,
                     coverage=3 / 17,
@@ -92,10 +95,10 @@ def preset_crowd(preset: Preset) -> tuple[AnnotatorOptions, ...]:
                 for k in range(17)
             )
         case "adversary":  # Wang et al.: one of several has the names mixed up
-            return (one(),) * 4 + (one(family="adversarial"),)
+            return (one(family="uniform"),) * 4 + (one(family="adversarial"),)
         case "sparse":  # Tanno et al.: one label an image
             return (one(coverage=1 / 5),) * 5
-    raise InputError(f"--preset {preset!r} is not known: choose {', '.join(PRESETS)}")
+    raise InputError(f"--preset {shown(preset)} is not known: choose {', '.join(PRESETS)}")
 
 
 def crowd_options(

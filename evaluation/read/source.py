@@ -10,6 +10,7 @@ from evaluation.problem import Truth
 from evaluation.read.truth import read_truth
 from medmnist_det.errors import InputError
 from medmnist_det.files import read_json
+from medmnist_det.folder import Layout
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +41,7 @@ class Source:
 
     def path_of(self, split: str) -> Path:
         """Return the truth file of a split of the folder."""
-        return _truth_file(self.data or Path(), split)
+        return Layout(path=self.data or Path()).truth_file(split)
 
 
 def open_truth(data: Path, split: str, truth: Path | None, images: Path | None = None) -> Source:
@@ -52,7 +53,8 @@ def open_truth(data: Path, split: str, truth: Path | None, images: Path | None =
     if truth is not None:
         folder = images or truth.parent
         return Source(truth=read_truth(truth), data=None, split=None, images=folder, facts={})
-    path = _truth_file(data, split)
+    place = Layout(path=data)
+    path = place.truth_file(split)
     if not path.is_file():
         known = _splits(data)
         remedy = (
@@ -66,17 +68,13 @@ def open_truth(data: Path, split: str, truth: Path | None, images: Path | None =
         truth=read_truth(path),
         data=data,
         split=split,
-        images=images or data / "images" / split,
-        facts=_facts(data / "manifest.json"),
+        images=images or place.images(split),
+        facts=_facts(place.manifest_file),
     )
 
 
-def _truth_file(data: Path, split: str) -> Path:
-    return data / "truth" / f"{split}.json"
-
-
 def _splits(data: Path) -> list[str]:
-    return sorted(path.stem for path in (data / "truth").glob("*.json"))
+    return sorted(path.stem for path in Layout(path=data).truth_folder.glob("*.json"))
 
 
 def _facts(manifest: Path) -> dict[str, str]:

@@ -37,10 +37,11 @@ def write_coco(path: Path, labels: LabelSet) -> None:
     tools that insist on one. Crowd labels get ``rater_id`` per annotation and ``rater_list`` per
     image. The file depends on nothing but the labels. Raises InputError when the disk refuses.
     """
-    write_atomically(path, _coco_chunks(labels))
+    write_atomically(path, coco_chunks(labels))
 
 
-def _coco_chunks(table: LabelSet) -> Iterator[bytes]:
+def coco_chunks(table: LabelSet) -> Iterator[bytes]:
+    """Yield the bytes of the COCO file that :func:`write_coco` writes."""
     categories = [
         {"id": key, "name": name}
         for key, name in zip(table.classes.ids, table.classes.names, strict=True)

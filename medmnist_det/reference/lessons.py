@@ -6,17 +6,16 @@ No method but ``oracle`` opens a truth file of the train or val split.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from medmnist_det.errors import InputError
-from medmnist_det.files import read_json
 from medmnist_det.folder import Folder
 from medmnist_det.labels import LabelSet, Split
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Int
 
 #: Methods by what they learn from; ``rater:K`` stands for one rater of the data set.
 METHODS = (
@@ -88,13 +87,12 @@ def lessons(folder: Folder, split: Split, method: str, weighting: Weighting) -> 
         return _plain(folder.truth(split))
     if fused is None:
         return _plain(folder.labels(split, "crowd" if method == "baseline" else method))
-    table = folder.labels(split, f"fused:{fused}")
-    rows = _details(folder, split, fused, len(table.labels), len(table.classes))
-    found = replace(_plain(table), looked=_looked(folder.crowd(split)))
+    labels = folder.fused(split, fused)
+    found = replace(_plain(labels.labels), looked=_looked(folder.crowd(split)))
     if method == "earl":
-        return replace(found, weight=_earl(rows["support"], rows["assigned"], weighting))
+        return replace(found, weight=_earl(labels.support, labels.assigned, weighting))
     if method == "dawid-skene":
-        return replace(found, classes=rows["posterior"], weight=rows["existence"])
+        return replace(found, classes=labels.posterior, weight=labels.existence)
     return found
 
 
@@ -116,32 +114,10 @@ def _looked(table: LabelSet) -> Bool[np.ndarray, " images"]:
 
 
 def _earl(
-    support: Float[np.ndarray, " n"], assigned: Float[np.ndarray, " n"], weighting: Weighting
+    support: Int[np.ndarray, " n"], assigned: Int[np.ndarray, " n"], weighting: Weighting
 ) -> Float[np.ndarray, " n"]:
     """Return c = min(T, N) of every box, or what the options make of it."""
-    weight = np.minimum(support, assigned)
+    weight = np.minimum(support, assigned).astype(np.float64)
     if weighting.confidence == "share":
         weight = weight / assigned
     return weight / weight.mean() if weighting.normalise and len(weight) else weight
-
-
-def _details(
-    folder: Folder, split: Split, fused: str, boxes: int, classes: int
-) -> dict[str, np.ndarray]:
-    """Return who is behind the fused boxes and how sure they are, as ``aggregate`` wrote it."""
-    file = folder.path / "fused" / fused / f"{split}.details.json"
-    remedy = f"run 'medmnist-det aggregate --method {fused}' again"
-    try:
-        rows: list[dict[str, Any]] = read_json(file)["annotations"]
-        found = {
-            "support": np.array([len(row["annotation_ids"]) for row in rows], dtype=np.float64),
-            "assigned": np.array([row["assigned"] for row in rows], dtype=np.float64),
-            "existence": np.array([row["existence"] for row in rows], dtype=np.float64),
-            "posterior": np.array([row["posterior"] for row in rows], dtype=np.float64),
-        }
-        found["posterior"] = found["posterior"].reshape(-1, classes)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{file}: is not what 'aggregate' writes ({error!r}); {remedy}") from error
-    if any(len(column) != boxes for column in found.values()):
-        raise InputError(f"{file}: has {len(rows):,} rows for {boxes:,} boxes; {remedy}")
-    return found

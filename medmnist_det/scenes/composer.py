@@ -29,7 +29,10 @@ _MOST_ROUNDS = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class SceneOptions:
-    """What scenes look like. The defaults reproduce the statistics of the published labels."""
+    """What scenes look like. The defaults reproduce the statistics of the published labels.
+
+    Raises InputError, which calls a field by its option: ``max_iou`` is ``--max-iou``.
+    """
 
     #: Side of the square image in pixels, 32..4096.
     canvas: int = 320
@@ -44,24 +47,27 @@ class SceneOptions:
 
     def __post_init__(self) -> None:
         if not 32 <= self.canvas <= 4096:
-            raise InputError(f"canvas={self.canvas} is not from 32 to 4096 pixels")
+            raise InputError(f"--canvas {self.canvas} is not from 32 to 4096 pixels")
         low, high = self.side
         if not 10 <= low <= high:
             raise InputError(
-                f"side=({low}, {high}) is not an ascending range from 10 pixels: smaller digits "
+                f"--side {low},{high} is not an ascending range from 10 pixels: smaller digits "
                 "lose their strokes"
             )
         if high > self.canvas:
             raise InputError(
-                f"side=({low}, {high}) does not fit canvas={self.canvas}: lower the largest side "
+                f"--side {low},{high} does not fit --canvas {self.canvas}: lower the largest side "
                 f"to {self.canvas} or enlarge the canvas"
             )
         if not 0 <= self.empty <= 1:
-            raise InputError(f"empty={self.empty} is not a share from 0 to 1")
-        if not 1 <= self.count[0] <= self.count[1] <= 100:
-            raise InputError(f"count={self.count} is not an ascending range from 1 to 100 digits")
+            raise InputError(f"--empty {self.empty} is not a share from 0 to 1")
+        fewest, most = self.count
+        if not 1 <= fewest <= most <= 100:
+            raise InputError(
+                f"--count {fewest},{most} is not an ascending range from 1 to 100 digits"
+            )
         if not 0 < self.max_iou <= 1:
-            raise InputError(f"max_iou={self.max_iou} is not above 0 and at most 1")
+            raise InputError(f"--max-iou {self.max_iou} is not above 0 and at most 1")
 
 
 def default_side(canvas: int) -> tuple[int, int]:
@@ -173,8 +179,8 @@ def _place(
         if waiting.size:
             raise InputError(
                 f"{slot + 1} digits of {options.side[0]}..{options.side[1]} pixels find no room on "
-                f"canvas={options.canvas} with IoU below {options.max_iou}: enlarge the canvas, or "
-                "lower the largest side or the largest count"
+                f"--canvas {options.canvas} with IoU below {options.max_iou}: enlarge the canvas, "
+                "or lower the largest side or the largest count"
             )
     image, slot = np.nonzero(np.arange(most) < counts[:, None])
     return np.concatenate([[image, digit[image, slot]], cells[image, slot].T])

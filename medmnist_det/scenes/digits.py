@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -177,7 +178,7 @@ def _read_idx(path: Path, dimensions: int) -> UInt8[np.ndarray, ...]:
             f"{content[:4].hex() or 'nothing'}); fetch it again"
         )
     shape = tuple(np.frombuffer(content, dtype=">u4", offset=4, count=dimensions).tolist())
-    expected = header + int(np.prod(shape))
+    expected = header + math.prod(shape)  # whole numbers of any size: a corrupt header wraps none
     if len(content) != expected:
         raise InputError(
             f"{path}: has {len(content):,} bytes where its header promises {expected:,}; it is "

@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 
 from medmnist_det.errors import RefusedError
 from medmnist_det.files import naming
-from medmnist_det.folder import image_digest
 from medmnist_det.formats.png import encode_png, pack_scanlines, scanlines
+from medmnist_det.hashes import image_digest
 from medmnist_det.labels import SPLITS, Labels, Split
 from medmnist_det.scenes.composer import BLOCK, SceneOptions, compose_block
 from medmnist_det.scenes.digits import SIDE, Digits
@@ -88,7 +88,7 @@ def _with_helpers(helpers: int, job: Job, tasks: list[_Task]) -> Iterator[_Block
         except BrokenProcessPool as error:
             raise RefusedError(
                 "a worker process was killed, perhaps for want of memory; run the same command "
-                "with fewer --workers, it goes on from here"
+                "again with fewer --workers"
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from medmnist_det.errors import InputError
+from medmnist_det.terminal.tables import plain
 
 #: For notes, warnings and bars; results go to :func:`out`.
 err = Console(stderr=True, highlight=False)
@@ -24,16 +25,24 @@ def out() -> Console:
 
 @contextmanager
 def naming_output() -> Iterator[None]:
-    """Turn a full disk behind standard output into an InputError; flush what the block printed."""
+    """Turn a full disk behind standard output into an InputError; flush what the block printed.
+
+    However the block ends: help is printed on the way to SystemExit. A reader who has gone (a pipe
+    into ``head``) ends the program without a word.
+    """
     try:
-        yield
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
+        if error.errno not in (errno.ENOSPC, errno.EPIPE) or error.filename is not None:
             raise
         # Python would try again when it ends.
         sys.stdout = None
+        if error.errno == errno.EPIPE:
+            raise SystemExit(1) from error
         raise InputError(
             "standard output: no space left on the device; free some or write it elsewhere"
         ) from error
@@ -80,12 +89,13 @@ def training(title: str, epochs: int) -> Iterator[Callable[[Any], None]]:
         return
     from rich.console import Group
     from rich.live import Live
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.text import Text
 
     pace = TextColumn("{task.fields[pace]}")
     bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=20), pace, console=err)
-    task = bar.add_task(title, total=epochs, pace="")
+    task = bar.add_task(escape(title), total=epochs, pace="")
     with Live(bar, console=err, transient=True) as live:
 
         def show(moment: Any) -> None:
@@ -123,11 +133,11 @@ def _scores(moment: Any) -> str:
 
 
 def say(line: str) -> None:
-    """Print a line of the result as it is, however long."""
-    out().print(line, markup=False, highlight=False, soft_wrap=True)
+    """Print a line of the result, however long; what could steer a terminal is replaced."""
+    out().print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def tell(kind: str, sentences: Iterable[str]) -> None:
     """Print sentences beside the result, each led by its kind: note or warning."""
     for sentence in sentences:
-        err.print(f"{kind}: {sentence}", markup=False, soft_wrap=True)
+        err.print(f"{kind}: {plain(sentence)}", markup=False, soft_wrap=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
+
+# Larger numbers are no sizes or counts, and fill a line.
+_MOST = 10**9
 
 
 def words(text: str | None) -> list[str] | None:
@@ -20,12 +23,14 @@ def numbers(option: str, text: str | None) -> list[float] | None:
     try:
         return [float(word) for word in text.split(",")]
     except ValueError as error:
-        raise InputError(f"{option} {text!r} is no number, nor numbers with commas") from error
+        raise InputError(f"{option} {shown(text)} is no number, nor numbers with commas") from error
 
 
 def pair(option: str, text: str) -> tuple[int, int]:
     """Return two whole numbers. Raises InputError that names the option."""
     found = numbers(option, text) or []
-    if len(found) != 2 or any(number != int(number) for number in found):
-        raise InputError(f"{option} {text!r} is not two whole numbers with a comma, such as 10,99")
+    if len(found) != 2 or not all(one.is_integer() and abs(one) < _MOST for one in found):
+        raise InputError(
+            f"{option} {shown(text)} is not two whole numbers with a comma, such as 10,99"
+        )
     return int(found[0]), int(found[1])

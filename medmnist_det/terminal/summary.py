@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from medmnist_det.files import read_json
 from medmnist_det.folder import Folder
-from medmnist_det.terminal.tables import Table
+from medmnist_det.terminal.tables import Table, plain
 
 # More annotators than fit a screen are summed up by what they have in common.
 _MOST_ROWS = 20
@@ -19,7 +20,7 @@ _MOST_ROWS = 20
 def summary(folder: Folder) -> RenderableType:
     """Return tables of the splits and of the annotators, and how to know the data set again."""
     manifest = folder.manifest
-    described = read_json(folder.path / "annotators.json")
+    described = read_json(folder.annotators_file)
     digits = manifest["digits"]
     source = {"mnist": "MNIST", "optdigits": "optdigits (scikit-learn's 1,797 digits)"}
     name = source[digits["source"]] if digits["original"] else "idx files, not the original MNIST"
@@ -27,7 +28,7 @@ def summary(folder: Folder) -> RenderableType:
     facts = RichTable.grid(padding=(0, 2))
     facts.add_row("digits", name)
     facts.add_row("fingerprint", f"{manifest['fingerprint']}{edition}")
-    facts.add_row("folder", str(folder.path))
+    facts.add_row("folder", Text(plain(folder.path)))
     return Group(_splits(manifest), annotator_table(described), facts)
 
 

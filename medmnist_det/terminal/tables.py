@@ -55,8 +55,8 @@ def _widest(column: Column) -> int:
     return max(cell_len(line) for cell in cells for line in str(cell).split("\n"))
 
 
-def plain(name: int | str) -> str:
-    """Return a name from a file without characters that could steer a terminal."""
+def plain(name: object) -> str:
+    """Return a name or path in one line, without characters that could steer a terminal."""
     return "".join(
         sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(name)
     )

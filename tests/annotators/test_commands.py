@@ -121,7 +121,10 @@ def test_agreement_shows_tables_and_draws_who_agrees(data: Path, tmp_path: Path)
         (["--split", "test"], "annotators label train and val only"),
         (["--method", "wbf", "--weights", "1,2"], "2 values for 3 raters: give one each"),
         (["--iou", "1.5"], "--iou 1.5 is not"),
-        (["--readers", "8"], "--readers names 8, who are not among the raters 1, 2, 3"),
+        (
+            ["--readers", "8", "--out", "x"],
+            "--readers names 8, who are not among the raters 1, 2, 3",
+        ),
     ],
 )
 def test_what_the_user_can_mend_is_one_sentence(

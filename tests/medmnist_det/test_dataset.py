@@ -4,7 +4,7 @@ from torchvision import tv_tensors
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
 from torchvision.transforms import v2
 
-from medmnist_det.dataset import MedMnistDetection
+from medmnist_det.dataset import FIRST_LABEL, MedMnistDetection
 from medmnist_det.errors import InputError
 from medmnist_det.formats.png import read_grey
 
@@ -45,9 +45,33 @@ def test_torchvision_s_detectors_train_on_it_as_it_is_empty_images_included(smal
 def test_crowd_labels_say_who_drew_them(small):
     _, target = MedMnistDetection(small.path, "train", labels="crowd")[1]
     assert target["raters"].shape == target["labels"].shape
+
+
+def test_a_rater_s_dataset_holds_the_images_that_the_rater_looked_at_and_no_others(small):
+    crowd = small.crowd("train")
+    assigned = crowd.labels.assigned
+    mine = assigned[assigned[:, 1] == 2, 0].tolist()
     one = MedMnistDetection(small.path, "train", labels="rater:3")
-    for index in range(20):
-        assert set(one[index][1]["raters"].tolist()) <= {3}
+    assert 0 < len(one) == len(mine) < 60
+    assert f"{len(mine)} images of 60, those that the rater looked at" in repr(one)
+    truth = MedMnistDetection(small.path, "train")
+    assert "of 60" not in repr(truth)
+    for index, row in enumerate(mine):
+        image, target = one[index]
+        assert target["image_id"] == row + 1
+        assert torch.equal(image, truth[row][0])
+        assert set(target["raters"].tolist()) <= {3}
+        drawn = ((crowd.labels.image == row) & (crowd.labels.rater == 2)).sum()
+        assert len(target["boxes"]) == drawn
+
+
+def test_labels_count_from_the_first_label(small):
+    data = MedMnistDetection(small.path, "train")
+    table = small.truth("train").labels
+    index = int(table.image[0])
+    assert data[index][1]["labels"][0] == table.label[0] + FIRST_LABEL
+    name = data.classes[int(data[index][1]["labels"][0]) - FIRST_LABEL]
+    assert name == small.truth("train").classes.names[table.label[0]]
 
 
 def test_transforms_move_boxes_and_images_together(small):

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from medmnist_det.errors import InputError
-from medmnist_det.folder import EDITIONS, Folder, verify
+from medmnist_det.folder import Folder
 from medmnist_det.formats.png import read_grey
 from medmnist_det.generation import Plan, generate
+from medmnist_det.hashes import EDITIONS
 from medmnist_det.scenes.composer import BLOCK, SceneOptions, compose
 from medmnist_det.scenes.digits import load_digits
+from medmnist_det.verification import verify
 from tests.conftest import small_crowd, small_plan
 
 
@@ -23,7 +25,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def test_the_folder_holds_what_was_composed(small, optdigits):
     assert sorted(p.name for p in small.path.iterdir()) == [
-        "annotators.json", "crowd", "images", "manifest.json", "provenance", "truth",
+        "annotators.json", "crowd", "digests", "images", "manifest.json", "provenance", "truth",
     ]  # fmt: skip
     plan = small_plan()
     for split in ("train", "val", "test"):
@@ -168,7 +170,7 @@ def test_a_file_in_the_way_is_refused(make_small, tmp_path):
         make_small(tmp_path / "file")
 
 
-def test_a_full_disk_is_said_and_the_next_run_goes_on(small, make_small, tmp_path, monkeypatch):
+def test_a_full_disk_is_said_and_the_next_run_completes_the_set(small, make_small, tmp_path, monkeypatch):
     opened = []
 
     real = os.write
@@ -215,6 +217,84 @@ def test_options_that_fail_while_composing_leave_nothing_behind(optdigits, tmp_p
     assert not (tmp_path / "set").exists()
 
 
+def impossible_plan():
+    return Plan(
+        scenes=SceneOptions(canvas=64, side=(60, 64), empty=0, count=(9, 9)),
+        images={"train": 3, "val": 0, "test": 0},
+    )
+
+
+def test_options_that_fail_leave_the_user_s_own_folder_there(optdigits, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    for out in (tmp_path / "mine", tmp_path / "link"):
+        with pytest.raises(InputError, match="find no room"):
+            generate(out, impossible_plan(), optdigits, small_crowd())
+        assert out.is_dir()
+        assert list(out.iterdir()) == []
+    with pytest.raises(InputError, match="find no room"):
+        generate(tmp_path / "a" / "b" / "c", impossible_plan(), optdigits, small_crowd())
+    assert not (tmp_path / "a").exists()
+
+
+def stop_at_once(_):
+    raise Killed
+
+
+def test_a_picture_that_was_changed_during_an_interruption_does_not_survive(
+    small, make_small, tmp_path
+):
+    out = tmp_path / "set"
+    with pytest.raises(Killed):
+        make_small(out, progress=stop_at_once)
+    (out / "images" / "train" / "000001.png").write_bytes(b"changed")
+    (out / "images" / "train" / ".medmnist-det-123456789abc.part").write_bytes(b"left by a kill")
+    (out / "truth" / "train.json").write_bytes(b"changed")
+    make_small(out)
+    assert bytes_of(out) == bytes_of(small.path)
+
+
+def test_what_the_user_put_into_half_a_data_set_is_neither_removed_nor_taken_in(
+    make_small, tmp_path
+):
+    out = tmp_path / "set"
+    with pytest.raises(Killed):
+        make_small(out, progress=stop_at_once)
+    (out / "images" / "train" / "thesis.png").write_text("precious")
+    with pytest.raises(InputError, match="is not empty and holds no data set"):
+        make_small(out)
+    assert (out / "images" / "train" / "thesis.png").read_text() == "precious"
+
+
+def test_two_that_generate_in_one_folder_do_not_meet(small, make_small, tmp_path):
+    from medmnist_det.files import locked
+
+    out, refused = tmp_path / "set", []
+
+    def intrude(_):
+        with pytest.raises(InputError, match="another medmnist-det command is at work") as found:
+            make_small(out)
+        refused.append(found)
+
+    make_small(out, progress=intrude)
+    assert refused
+    assert bytes_of(out) == bytes_of(small.path)
+    with (
+        locked(out),
+        pytest.raises(InputError, match="another medmnist-det command is at work in this folder"),
+    ):
+        make_small(out)
+
+
+def test_a_folder_of_the_first_format_says_what_to_do(small, make_small, tmp_path):
+    out = tmp_path / "set"
+    shutil.copytree(small.path, out)
+    manifest = json.loads((out / "manifest.json").read_text()) | {"format": 1}
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="has format 1, this version reads 2; remove the folder"):
+        make_small(out)
+
+
 @pytest.mark.parametrize("which", [{"train": 1}, {"val": 1}, {"test": 1}])
 def test_one_image_is_a_data_set(which, optdigits, tmp_path):
     images = {"train": 0, "val": 0, "test": 0} | which
@@ -255,7 +335,7 @@ def test_the_frozen_editions_are_the_same_everywhere(source, workers, request, t
 
 
 def test_a_data_set_that_only_claims_to_be_an_edition_is_found_out(tmp_path, small, monkeypatch):
-    from medmnist_det import folder as module
+    from medmnist_det import hashes as module
 
     asked = module.options_hash(small.manifest)
     monkeypatch.setitem(module.EDITIONS, asked, ("a test edition", "0" * 64))

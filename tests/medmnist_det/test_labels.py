@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from medmnist_det.labels import Labels, stack
+from medmnist_det.labels import Classes, Images, Labels, LabelSet, stack
 
 
 def labels(image, images=3, **columns):
@@ -18,6 +18,58 @@ def test_columns_cannot_be_changed():
         table.box[0, 0] = 7
     with pytest.raises(FrozenInstanceError):
         table.images = 9
+
+
+def test_the_caller_s_arrays_are_the_caller_s():
+    whole = np.zeros((3, 5))
+    image, box, label = np.array([0, 1, 1]), whole[:, :4], np.zeros(3, dtype=np.int64)
+    closed = box.view()
+    closed.setflags(write=False)  # a view that cannot be written, of an array that can
+    assigned, score, width = np.zeros((2, 2), dtype=np.int64), np.ones(3), np.full(3, 7)
+    for given in (box, closed):
+        table = Labels(
+            images=3, image=image, box=given, label=label, score=score, assigned=assigned
+        )
+        images = Images(ids=(1, 2, 3), names=("a", "b", "c"), width=width, height=width)
+        assert image.flags.writeable
+        whole += 7
+        label += 7
+        score += 7
+        assigned += 7
+        width += 7
+        assert not table.box.any()
+        assert not table.label.any()
+        assert not table.assigned.any()
+        assert table.score.tolist() == [1, 1, 1]
+        assert images.width.tolist() == [7, 7, 7]
+        for array, change in ((whole, 7), (label, 7), (score, 7), (assigned, 7), (width, 7)):
+            array -= change
+
+
+def test_what_nobody_can_write_is_not_copied():
+    table = labels([0, 2])
+    again = Labels(images=3, image=table.image, box=table.box, label=table.label)
+    assert again.box is table.box or np.shares_memory(again.box, table.box)
+    part = table.select(slice(0, 1))
+    assert np.shares_memory(part.box, table.box)
+
+
+def test_keeping_some_images_keeps_their_ids_and_who_looked():
+    size = np.array([10, 20, 30])
+    table = LabelSet(
+        images=Images(ids=(5, 6, 7), names=("a", "b", "c"), width=size, height=size),
+        classes=Classes(ids=(1,), names=("x",)),
+        labels=labels([0, 1, 2, 2], rater=np.array([0, 1, 0, 1]), assigned=[[0, 0], [1, 1], [2, 0], [2, 1]]),
+        raters=("p", "q"),
+    )  # fmt: skip
+    few = table.keep_images(np.array([False, True, True]))
+    assert few.images.ids == (6, 7)
+    assert few.images.width.tolist() == [20, 30]
+    assert few.labels.image.tolist() == [0, 1, 1]
+    assert few.labels.rater.tolist() == [1, 0, 1]
+    assert few.labels.assigned.tolist() == [[0, 1], [1, 0], [1, 1]]
+    assert table.keep_images(np.ones(3, dtype=bool)) == table
+    assert len(table.keep_images(np.zeros(3, dtype=bool)).labels) == 0
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def test_masks_areas_and_crowd_flags_are_kept(tmp_path):
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(small, tmp_path, monkeypatch):
     path = tmp_path / "x.json"
     path.write_text("old")
-    monkeypatch.setattr("medmnist_det.formats.coco._coco_chunks", failing_chunks)
+    monkeypatch.setattr("medmnist_det.formats.coco.coco_chunks", failing_chunks)
     with pytest.raises(
         InputError, match=r"x\.json: No space left on device; free some space there"
     ):

@@ -100,21 +100,21 @@ def test_no_digit_covers_another(optdigits):
 
 def test_more_digits_than_find_room_are_refused(optdigits):
     options = SceneOptions(canvas=64, side=(60, 64), empty=0, count=(9, 9))
-    with pytest.raises(InputError, match=r"digits of 60\.\.64 pixels find no room on canvas=64"):
+    with pytest.raises(InputError, match=r"digits of 60\.\.64 pixels find no room on --canvas 64"):
         compose_block(options, optdigits, 0, "train", 0, 10)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"canvas": 10}, "canvas=10 is not from 32 to 4096 pixels"),
-        ({"side": (18, 400)}, r"side=\(18, 400\) does not fit canvas=320: lower the largest side"),
+        ({"canvas": 10}, "--canvas 10 is not from 32 to 4096 pixels"),
+        ({"side": (18, 400)}, r"--side 18,400 does not fit --canvas 320: lower the largest side"),
         ({"side": (5, 20)}, "from 10 pixels: smaller digits lose their strokes"),
         ({"side": (30, 20)}, "not an ascending range"),
-        ({"empty": 1.5}, "empty=1.5 is not a share"),
-        ({"empty": float("nan")}, "empty=nan is not a share"),
+        ({"empty": 1.5}, "--empty 1.5 is not a share"),
+        ({"empty": float("nan")}, "--empty nan is not a share"),
         ({"count": (0, 3)}, "ascending range from 1 to 100 digits"),
-        ({"max_iou": 0.0}, "max_iou=0.0 is not above 0"),
+        ({"max_iou": 0.0}, "--max-iou 0.0 is not above 0"),
     ],
 )
 def test_impossible_options_are_refused(options, message):

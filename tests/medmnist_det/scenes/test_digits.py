@@ -56,9 +56,15 @@ def replaced(name, content):
     return damaged(name, lambda _: content)
 
 
+def wrapping(content):
+    """A header whose number of bytes is 0 in 64 bits, and nothing behind it."""
+    return content[:4] + struct.pack(">III", 2**31, 2**31, 4)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (damaged("train-images-idx3-ubyte", wrapping), "has 16 bytes where its header promises 18,446,744,0"),
         (damaged("train-images-idx3-ubyte", lambda b: b[:-1]), r"has 9,423 bytes where its header p"),
         (damaged("train-images-idx3-ubyte", lambda b: b + b"x"), "it is truncated or corrupt: fetch"),
         (damaged("train-images-idx3-ubyte", lambda b: b"PK" + b[2:]), "is not an idx file of bytes"),

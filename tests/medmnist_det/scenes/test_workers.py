@@ -57,7 +57,7 @@ def patiently(popped):
     return wait
 
 
-def test_when_a_process_is_killed_the_next_run_goes_on(two, tmp_path, monkeypatch):
+def test_when_a_process_is_killed_the_next_run_completes_the_set(two, tmp_path, monkeypatch):
     def kill(job, task):
         wait_for_a_helper()
         for child in multiprocessing.active_children():
@@ -65,7 +65,7 @@ def test_when_a_process_is_killed_the_next_run_goes_on(two, tmp_path, monkeypatc
         return compose(job, task)
 
     monkeypatch.setattr(image_files, "_write_block", kill)
-    with pytest.raises(InputError, match="a worker process was killed, .* it goes on from here"):
+    with pytest.raises(InputError, match="a worker process was killed, .* again with fewer --workers"):
         two()
     monkeypatch.undo()
     with pytest.raises(InputError, match="unfinished"):

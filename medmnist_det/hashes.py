@@ -1,0 +1,117 @@
+"""What a data set is known by: hashes of pixels, labels and options, and the frozen editions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import xxhash
+
+from medmnist_det.files import read_bytes
+from medmnist_det.labels import SPLITS, Labels, LabelSet
+
+if TYPE_CHECKING:
+    from jaxtyping import UInt8
+
+#: Data sets that are the same for everybody: name and fingerprint, by :func:`options_hash`.
+EDITIONS = {
+    "9a590aef14c201171d0c0b1983e04639f962945936e6dcbb51ee1c1ecc83c6f2": (
+        "paper preset, MNIST, seed 0",
+        "0f1a29633da43df7ebb55c5c7cbf271bea6f87f1d4132dc6e0fec6a2cf89cfe6",
+    ),
+    "b477b11b3c626c1c4cded2dfbac8ed35bb327a3e9317ac2993dc1443ab7bc768": (
+        "paper preset, optdigits, seed 0",
+        "a28814d62d9da72344f99770420c67edf09582e0001be2c09552bfd04e17ac94",
+    ),
+}
+
+
+#: Bytes of :func:`image_digest`.
+DIGEST_BYTES = 16
+
+
+def image_digest(pixels: UInt8[np.ndarray, "h w"]) -> bytes:
+    """Return the 128-bit XXH3 of an image's grey levels, row by row: fifty times sha256's rate."""
+    return xxhash.xxh3_128_digest(np.ascontiguousarray(pixels).data)
+
+
+def pixel_hash(digests: Iterator[bytes]) -> str:
+    """Return the hash of a split's pixels from the digests of its images, in order."""
+    whole = hashlib.sha256()
+    for digest in digests:
+        whole.update(digest)
+    return whole.hexdigest()
+
+
+def content_hash(table: LabelSet) -> str:
+    """Return the hash of labels and of what they refer to, from values, not from a file's bytes.
+
+    Of the columns that a generated data set has: the fingerprints of the frozen editions are made
+    of it. :func:`label_hash` sees all columns.
+    """
+    return _content(table).hexdigest()
+
+
+def label_hash(table: LabelSet) -> str:
+    """Return the hash of any labels: their scores, areas and flags count, too."""
+    digest = _content(table)
+    for column in (table.labels.score, table.labels.area, table.labels.iscrowd):
+        digest.update(_bytes(column))
+    return digest.hexdigest()
+
+
+def _content(table: LabelSet) -> Any:
+    labels: Labels = table.labels
+    digest = hashlib.sha256()
+    digest.update(repr((table.classes.ids, table.classes.names, table.raters)).encode())
+    digest.update(repr((table.images.ids, table.images.names)).encode())
+    for column in (
+        table.images.width,
+        table.images.height,
+        labels.image,
+        labels.box,
+        labels.label,
+        labels.rater,
+        labels.true_object,
+        labels.error,
+        labels.assigned,
+    ):
+        digest.update(_bytes(column))
+    return digest
+
+
+def _bytes(column: np.ndarray | None) -> bytes:
+    if column is None:
+        return b"|"
+    return b"|" + column.astype(column.dtype.newbyteorder("<")).tobytes()
+
+
+def fingerprint(hashes: dict[str, Any]) -> str:
+    """Return the one hash by which a data set is known: of all pixels and labels.
+
+    The simulator's matrices are left out: their last bits depend on the platform's logarithm, those
+    of the labels do not.
+    """
+    content = {split: hashes[split] for split in SPLITS if split in hashes}
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def options_hash(described: dict[str, Any]) -> str:
+    """Return the hash of what was asked for: the options and the digits of a manifest."""
+    asked = {"options": described["options"], "digits": described["digits"]["sha256"]}
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file's bytes. Raises InputError."""
+    return hashlib.sha256(read_bytes(path)).hexdigest()
+
+
+def seal(manifest: dict[str, Any]) -> str:
+    """Return the hash of all that a manifest says, but for the seal itself."""
+    content = {key: value for key, value in manifest.items() if key != "seal"}
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
