@@ -29,7 +29,7 @@ class _Group(TyperGroup):
             with naming_output():
                 return super().invoke(ctx)
         except InputError as error:
-            err.print(f"error: {error}", markup=False, soft_wrap=True)
+            tell("error", (str(error),))
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
             err.print("stopped: run the same command again to go on")
@@ -147,7 +147,7 @@ def generate(
     )
     with err.status("Fetching digits ..."):
         pool = load_digits(digits, digits_root)
-    err.print(f"digits: {pool.origin}", highlight=False, soft_wrap=True)
+    err.print(f"digits: {pool.origin}")
     total = sum(plan.images.values())
     workers = default_workers(total) if workers is None else workers
     already = (out / "manifest.json").is_file()
@@ -212,7 +212,7 @@ def verify(data: _Data = Path("med-mnist")) -> None:
     folder = Folder.open(data)
     fingerprint = _check(folder)
     edition = f"frozen edition: {folder.edition}" if folder.edition else "no frozen edition"
-    stdout().print(f"{data}: intact, {fingerprint} ({edition})")
+    say(f"{data}: intact, {fingerprint} ({edition})")
 
 
 @app.command()
@@ -232,7 +232,8 @@ def show(
     with err.status("Drawing ..."):
         draw_scenes(out / "scenes.png", folder, split, scenes)
         draw_matrices(out / "matrices.png", data / "annotators.json")
-    stdout().print(f"{out / 'scenes.png'}\n{out / 'matrices.png'}")
+    for name in ("scenes.png", "matrices.png"):
+        say(f"{out / name}")
 
 
 @app.command()
@@ -257,7 +258,7 @@ def export(
     with err.status("Writing ..."):
         counts = export_folder(folder, out, to, labels)
     for split, count in counts.items():
-        stdout().print(f"{out}: {split}, {count:,} boxes")
+        say(f"{out}: {split}, {count:,} boxes")
 
 
 @app.command("import")
@@ -283,9 +284,7 @@ def import_(
     table = read_labels(source, of, split, None if like is None else read_coco(like))
     write_coco(out, table)
     raters = f", {len(table.raters)} raters" if table.raters else ""
-    stdout().print(
-        f"{out}: {len(table.images):,} images, {len(table.labels):,} boxes{raters}", highlight=False
-    )
+    say(f"{out}: {len(table.images):,} images, {len(table.labels):,} boxes{raters}")
 
 
 @app.command()
@@ -684,8 +683,7 @@ def train_reference(
     except KeyboardInterrupt:
         err.print(
             "stopped: what was done is kept; add --resume to the same command to go on, or leave "
-            "it out where no checkpoint.pt was written yet",
-            soft_wrap=True,
+            "it out where no checkpoint.pt was written yet"
         )
         raise typer.Exit(130) from None
     if folder is None:
