@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -181,10 +182,17 @@ def _name_ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None
     short = [[shorten(name, _NAME) for name in names] for names in (rows, columns)]
     steps = [-(-len(names) // _MOST_NAMES) for names in short]
     size = 9 if max(map(len, short)) <= 20 else 7
-    turn = 90 if len(columns) > 12 or max(map(len, short[1]), default=0) > 6 else 0
+    # A letter is about .62 of its size wide; a map takes about .77 of its figure.
+    room = 72 * 0.77 * side_of(len(columns)) / max(len(columns), 1) / (0.62 * size)
+    turn = 90 if _longest_pair(short[1]) > 2 * room - 1 else 0
     for axis, names, step in zip((axes.yaxis, axes.xaxis), short, steps, strict=True):
         axis.set_ticks(range(0, len(names), step or 1), names[:: step or 1], fontsize=size)
     axes.tick_params(axis="x", rotation=turn)
+
+
+def _longest_pair(names: Sequence[str]) -> int:
+    """Return the most letters of two neighbours."""
+    return max((len(a) + len(b) for a, b in itertools.pairwise(names)), default=0)
 
 
 def two_decimals(value: float) -> str:

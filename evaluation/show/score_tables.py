@@ -133,7 +133,7 @@ def _confusions(found: Confusion, names: tuple[str, ...]) -> RenderableType:
         return Text("")
     pairs.sort(key=lambda pair: -pair[0])
     title = f"Most confused (score {found.score:.3f} or more, IoU {found.iou:g})"
-    table = Table(title, "object", "called", "times")
+    table = Table(title, "object", "called", "times", names=2)
     for count, true, given in pairs[:5]:
         table.row(true, given, f"{count:,}")
     return table
