@@ -67,7 +67,7 @@ def matrices_figure(
     for place, (axis, (k, what, one)) in enumerate(zip(axes.flat, shown, strict=False)):
         skill = one.matrix[k, :-1, :-1].diagonal() @ raters.prior
         image = heat_map(axis, one.matrix[k, :-1], classes, [*classes, NO_OBJ], per_cent)
-        axis.set_title(f"rater {shorten(names[k], 24)}, {what}: skill {skill:.3f}")
+        axis.set_title(f"rater {shorten(names[k], 24)}\n{what}: skill {skill:.3f}")
         if place % columns == 0:
             axis.set_ylabel("true class")
         if place + columns >= len(shown):

@@ -32,10 +32,10 @@ def test_every_estimate_stands_beside_its_truth_best_first() -> None:
         (0, 0): "90", (0, 1): "6", (0, 2): "4", (1, 0): "12", (1, 1): "80", (1, 2): "8",
     }  # fmt: skip
     assert [axes.get_title(loc="left") for axes in panels] == [
-        "rater \u05e9\u05dc, estimated: skill 0.875",
-        "rater \u05e9\u05dc, true: skill 0.875",
-        "rater $\\frac{$, estimated: skill 0.550",
-        "rater $\\frac{$, true: skill 0.625",
+        "rater \u05e9\u05dc\nestimated: skill 0.875",
+        "rater \u05e9\u05dc\ntrue: skill 0.875",
+        "rater $\\frac{$\nestimated: skill 0.550",
+        "rater $\\frac{$\ntrue: skill 0.625",
     ]
     assert panels[2].get_xlabel() == "reported class"
     assert panels[0].get_ylabel() == "true class"
@@ -47,7 +47,7 @@ def test_of_many_raters_six_are_drawn_and_it_is_said() -> None:
     some.matrix[:, 0, 0] = some.matrix[:, 1, 1] = skill
     figure = matrices_figure(some, [f"R{k}" for k in range(17)], ["a", "b"])
 
-    titles = [axes.get_title(loc="left").split(",")[0] for axes in figure.axes]
+    titles = [axes.get_title(loc="left").split("\n")[0] for axes in figure.axes]
     assert [title for title in titles if title] == [f"rater R{k}" for k in (16, 13, 10, 6, 3, 0)]
     assert figure.get_supxlabel() == "6 of 17 raters, from the best to the worst"
     assert matrices_figure(even(6, 2), range(6), ["a", "b"]).get_supxlabel() == ""  # type: ignore[arg-type]

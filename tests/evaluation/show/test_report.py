@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 import cli
 from evaluation.show.report import write_report
-from tests.evaluation.show.made import COCO_NAMES, NAMES, assessment
 from tests.evaluation.files import annotation, as_results, coco, data_folder, objects, write
+from tests.evaluation.show.made import COCO_NAMES, NAMES, assessment
 
 _SCRIPT = "<script>alert(1)</script>&\"'"
 
@@ -186,7 +186,7 @@ class _Tables(HTMLParser):
         super().__init__()
         self.tables, self.cell, self.texts = [], None, []
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag, _attrs):
         if tag == "table":
             self.tables.append([])
         if tag == "tr":
