@@ -133,8 +133,8 @@ def panel(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def side_of(names: int) -> float:
-    """Return the inches of a heat map's side."""
-    return min(max(4.2, 0.42 * names), 14.0)
+    """Return the inches of a heat map's side; without numbers in its cells it may be smaller."""
+    return 8.0 if names > _MOST_NUMBERS else max(4.2, 0.42 * names)
 
 
 def heat_map(
@@ -170,11 +170,11 @@ def heat_map(
     if len(columns) > _MOST_NUMBERS:
         return image
     size = 8.0 if len(columns) <= 12 else 7.0 if len(columns) <= 20 else 5.5
-    for (row, column), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            text = form(value) if texts is None else texts[row][column]
-            colour = "#ffffff" if norm(value) > 0.6 else INK
-            axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
+    for row, column in np.argwhere(np.isfinite(values)).tolist():
+        value = values[row, column]
+        text = form(value) if texts is None else texts[row][column]
+        colour = "#ffffff" if norm(value) > 0.6 else INK
+        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
     return image
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 
 def image(axes: Any) -> np.ndarray:
@@ -47,6 +48,13 @@ def legend(axes: Any) -> dict[str, str]:
     ]
     texts = [text.get_text() for text in box.get_texts()]
     return dict(zip(texts, map(to_hex, handles), strict=True))
+
+
+def formulas(figure: Figure) -> list[str]:
+    """Return the texts that stand as the source of a formula in the picture, once it is drawn."""
+    FigureCanvasAgg(figure).draw()
+    shown = [one.get_text() for one in figure.findobj(Text) if one.get_visible()]
+    return [text for text in shown if "\\mathdefault" in text]
 
 
 def overprinted(figure: Figure) -> list[tuple[str, str]]:

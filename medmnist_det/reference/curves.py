@@ -23,6 +23,8 @@ def draw_curves(path: Path, history: list[dict[str, Any]], title: str) -> None:
 @drawn
 def curves_figure(history: list[dict[str, Any]], title: str) -> Figure:
     """Return a picture of a history's losses and validation scores; no epoch gives empty panels."""
+    from matplotlib.ticker import LogFormatter
+
     figure, axes = panels(1, 2, 5.0, 4.0)
     losses, scores = axes[0]
     for name in history[0]["loss"] if history else ():
@@ -37,6 +39,9 @@ def curves_figure(history: list[dict[str, Any]], title: str) -> Figure:
             scores.annotate(f"{known[-1][1]:.3f}", known[-1], (0, 6), textcoords="offset points",
                             ha="right", color=colour)  # fmt: skip
     losses.set(yscale="log", ylabel="loss", title=shorten(title, 60))
+    # The usual labels of a logarithmic axis are formulas, which our style does not read.
+    losses.yaxis.set_major_formatter("{x:g}")
+    losses.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     scores.set(ylim=(0, 1), ylabel="mAP", title="validation, on the method's own labels")
     for axis in (losses, scores):
         axis.set_xlabel("epoch")

@@ -12,7 +12,7 @@ from annotators.infer.parts.result import Raters
 from annotators.rater_plots import draw_heat_map, draw_matrices, matrices_figure, pairs_figure
 from tests.annotators.infer.test_registry import even
 from tests.annotators.test_rater_tables import known, raters
-from tests.drawn import cells, image, overprinted, ticks
+from tests.drawn import cells, formulas, image, overprinted, ticks
 
 NAN = float("nan")
 HARD = ("$\\frac{$", "[red]x\n\x1b[31m", "\N{HEBREW LETTER SHIN}\N{HEBREW LETTER LAMED}")
@@ -95,8 +95,9 @@ def test_nothing_is_overprinted(count: int, classes: int, tmp_path: Path) -> Non
         assert overprinted(matrices_figure(one, names, kinds, one)) == []
 
     check(even(count, classes))
-    values = np.random.default_rng(0).random((count, count))
-    assert overprinted(pairs_figure(values, names, "alpha")) == []
-    draw_matrices(tmp_path / "x.png", even(count, classes), names, kinds)
+    figure = pairs_figure(np.random.default_rng(0).random((count, count)), names, "alpha")
+    assert overprinted(figure) == []
+    assert formulas(figure) == []
+    draw_matrices(tmp_path / "x.png", even(count, classes), names, kinds, even(count, classes))
     with Image.open(tmp_path / "x.png") as picture:
         assert max(picture.size) < 12_000

@@ -20,7 +20,7 @@ from medmnist_det.pictures import (
     matrices_figure,
     scenes_figure,
 )
-from tests.drawn import cells, image, overprinted, ticks
+from tests.drawn import cells, formulas, image, overprinted, ticks
 
 
 def frames(panel):
@@ -152,6 +152,7 @@ def test_no_name_lies_on_another_and_what_is_left_out_is_said(count, classes):
     figure = matrices_figure({"classes": names, "annotators": people})
 
     assert overprinted(figure) == []
+    assert formulas(figure) == []
     assert figure.get_supxlabel() == ("6 of 17 annotators" if count == 17 else "")
 
 

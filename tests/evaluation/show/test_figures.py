@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 
 from evaluation.show.figures import as_svg, figures
 from medmnist_det.drawing import KIND_COLOURS
-from tests.drawn import cells, image, legend, lines, overprinted, ticks
+from tests.drawn import cells, formulas, image, legend, lines, overprinted, ticks
 from tests.evaluation.show.made import COUNTS, assessment, curves
 
 SHORT = f"{'b' * 12}\N{HORIZONTAL ELLIPSIS}{'b' * 11}"
@@ -135,6 +135,7 @@ def test_nothing_is_overprinted_whatever_the_number_of_classes(name, count):
     figure, _ = made(name, classes(count))
 
     assert overprinted(figure) == []
+    assert formulas(figure) == []
 
 
 def test_an_svg_is_without_the_title_that_the_page_shows():

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from medmnist_det.reference.curves import curves_figure, draw_curves
-from tests.drawn import legend, lines, overprinted
+from tests.drawn import formulas, legend, lines, overprinted
 
 HISTORY = [
     {
@@ -48,7 +48,15 @@ def test_a_training_of_one_epoch_or_none_is_a_picture_too(history, tmp_path):
         assert 1900 < picture.width < 2300
 
 
-def test_titles_do_not_overprint():
-    assert (
-        overprinted(curves_figure(HISTORY, "a method of a name that is very long, n on cpu")) == []
-    )
+@pytest.mark.parametrize("factor", [1.0, 0.01, 1000.0])
+def test_nothing_is_overprinted_and_numbers_are_numbers(factor):
+    rows = [
+        row | {"loss": {name: value * factor for name, value in row["loss"].items()}}
+        for row in HISTORY
+    ]
+    figure = curves_figure(rows, "a method of a name that is very long, n on cpu")
+
+    assert overprinted(figure) == []
+    assert formulas(figure) == []
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels(which="both")]
+    assert len([float(label.replace("\N{MINUS SIGN}", "-")) for label in labels if label]) >= 2
