@@ -109,13 +109,13 @@ def verdicts(folder: Path, chosen: list[Mutant], console: Console) -> Iterator[t
         began = time.perf_counter()
         found = verdict(folder, one)
         spent = f"{time.perf_counter() - began:.0f} s"
-        console.print(f"{number}/{len(chosen)} {found}: {one.fault} ({spent})", markup=False)
+        console.print(f"{number}/{len(chosen)} {found}: {one.fault} ({spent})", soft_wrap=True)
         yield one, found
 
 
 def main() -> int:
     """Run the chosen faults and return the exit code."""
-    console, chosen = Console(highlight=False), mutants(sys.argv[1:])
+    console, chosen = Console(highlight=False, markup=False), mutants(sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         folder = Path(name)
         copied(folder)
@@ -135,7 +135,6 @@ def main() -> int:
             console.print(
                 f"{one.file}: the text of {one.fault!r} is not in it once; name it anew in "
                 f"{_LIST.name}, or drop it",
-                markup=False,
                 soft_wrap=True,
             )
     console.print(f"{len(found) - len(alive)} of {len(found)} faults were noticed")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from medmnist_det.errors import InputError
+import math
+
+from medmnist_det.errors import InputError, shown
 
 
 def words(text: str | None) -> list[str] | None:
@@ -18,14 +20,19 @@ def numbers(option: str, text: str | None) -> list[float] | None:
     if text is None:
         return None
     try:
-        return [float(word) for word in text.split(",")]
-    except ValueError as error:
-        raise InputError(f"{option} {text!r} is no number, nor numbers with commas") from error
+        found = [float(word) for word in text.split(",")]
+    except ValueError:
+        found = [math.nan]
+    if not all(map(math.isfinite, found)):
+        raise InputError(f"{option} {shown(text)} is no number, nor numbers with commas")
+    return found
 
 
 def pair(option: str, text: str) -> tuple[int, int]:
     """Return two whole numbers. Raises InputError that names the option."""
     found = numbers(option, text) or []
     if len(found) != 2 or any(number != int(number) for number in found):
-        raise InputError(f"{option} {text!r} is not two whole numbers with a comma, such as 10,99")
+        raise InputError(
+            f"{option} {shown(text)} is not two whole numbers with a comma, such as 10,99"
+        )
     return int(found[0]), int(found[1])
