@@ -720,8 +720,7 @@ def train_reference(
     except KeyboardInterrupt:
         err.print(
             "stopped: what was done is kept; add --resume to the same command to go on, or leave "
-            "it out where no checkpoint.pt was written yet",
-            soft_wrap=True,
+            "it out where no checkpoint.pt was written yet"
         )
         raise typer.Exit(130) from None
     if folder is None:

@@ -13,7 +13,7 @@ from annotators.alpha import Agreement
 from annotators.ceiling import Ceiling
 from annotators.infer.parts.result import Inference, Raters
 from medmnist_det.labels import LabelSet
-from medmnist_det.terminal.tables import Table, plain
+from medmnist_det.terminal.tables import Table, plain, whole
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -33,10 +33,10 @@ def summary(crowd: LabelSet, found: Inference, method: str, source: str) -> Text
         f"{name.replace('_', ' ')}: " + (f"{value:.2g}" if isinstance(value, float) else f"{value}")
         for name, value in found.facts.items()
     )
-    return Text(
-        f"{source}: {len(crowd.labels):,} boxes of {len(crowd.raters or ())} raters on "
+    return whole(
+        f"{plain(source)}: {len(crowd.labels):,} boxes of {len(crowd.raters or ())} raters on "
         f"{crowd.labels.images:,} images\n"
-        f"{method}: {len(found.labels):,} labels" + (f" ({facts})" if facts else "")
+        f"{plain(method)}: {len(found.labels):,} labels" + (f" ({facts})" if facts else "")
     )
 
 
@@ -64,7 +64,7 @@ def raters_tables(crowd: LabelSet, found: Inference, truth: Raters | None = None
             reports.row("...")
             places.row("...")
             continue
-        name = plain((crowd.raters or ())[k])
+        name = str((crowd.raters or ())[k])
         objects = None if raters.objects is None else raters.objects[k]
         blank = objects is not None and objects < 0.5
         pairs = [(raters.skill[k],), (raters.miss[k],), (raters.spurious[k],)]
@@ -118,7 +118,7 @@ def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Grou
     classes = Table("By class (the class against all else)", "class", "alpha", "boxes")
     boxes = np.bincount(crowd.labels.label, minlength=len(crowd.classes))
     for name, alpha, count in zip(crowd.classes.names, found.of_class, boxes, strict=True):
-        classes.row(plain(name), number(alpha), f"{count:,}")
+        classes.row(name, number(alpha), f"{count:,}")
     columns = ["alpha without", "change", "with others"]
     columns += ["mAP on others"] * (scored.against is not None)
     columns += ["mAP on truth"] * (scored.truth is not None)
@@ -133,7 +133,7 @@ def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Grou
             cells.append(number(_mean(scored.against)[k]))
         if scored.truth is not None:
             cells.append(number(scored.truth[k]))
-        raters.row(plain((crowd.raters or ())[k]), *cells)
+        raters.row(str((crowd.raters or ())[k]), *cells)
     return Group(whole, classes, raters)
 
 

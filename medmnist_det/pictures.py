@@ -4,28 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medmnist_det.drawing import (
+    COLOURS,
+    WRONG,
+    drawn,
+    heat_map,
+    panels,
+    per_cent,
+    save,
+    shorten,
+    side_of,
+)
 from medmnist_det.errors import InputError
-from medmnist_det.files import naming, read_json
+from medmnist_det.files import read_json
 from medmnist_det.folder import Folder
 from medmnist_det.formats.png import read_grey
 from medmnist_det.labels import CROWD_SPLITS, Error, LabelSet, Split
 
-# Okabe and Ito's colours, told apart by everybody; the first is the truth's.
-_COLOURS = ("#009e73", "#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#0072b2", "#d55e00")
-_WRONG = "#ff3b30"
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Annotators that fit beside the truth in one picture.
-MOST_SHOWN = len(_COLOURS) - 1
+MOST_SHOWN = len(COLOURS) - 1
+
+_DARK, _FAINT = "#1b1b1f", "#cccccc"
+_MISSED = "#666666"
 
 
 def draw_scenes(
     path: Path, folder: Folder, split: Split, scenes: int = 3, raters: Sequence[int] | None = None
 ) -> None:
-    """Write one picture of a few scenes: a row a scene, with the truth and each rater's boxes.
+    """Write one picture of a few scenes (:func:`scenes_figure`). Raises InputError."""
+    save(path, scenes_figure(folder, split, scenes, raters))
+
+
+@drawn
+def scenes_figure(
+    folder: Folder, split: Split, scenes: int = 3, raters: Sequence[int] | None = None
+) -> Figure:
+    """Return a picture of a few scenes: a row a scene, with the truth and each rater's boxes.
 
     The scenes are spread over the split, among those with three to six objects where there are
     some. Wrong classes, spurious boxes and misses are marked. ``raters`` are rows of the raters'
@@ -37,39 +58,44 @@ def draw_scenes(
     if not chosen:
         raise InputError(f"{folder.path}: no {split} image holds an object; show another --split")
     columns: list[tuple[str, LabelSet, int | None]] = [("truth", truth, None)]
+    caption = _KEY
     if split in CROWD_SPLITS:
         crowd = folder.crowd_with_provenance(split)
         shown = _busiest(crowd, chosen) if raters is None else raters
-        columns += [(f"rater {(crowd.raters or ())[k]}", crowd, k) for k in shown]
-    figure, axes = _figure(len(chosen), len(columns), 3.1, 3.1)
+        names = crowd.raters or ()
+        columns += [(f"rater {names[k]}", crowd, k) for k in shown]
+        if len(shown) < len(names):
+            caption += f";  {len(shown)} of {len(names)} raters"
+    figure, axes = panels(len(chosen), len(columns), 3.1, 3.1, _DARK)
     for row, image in enumerate(chosen):
         pixels = read_grey(folder.images(split) / truth.images.names[image])
-        for column, (name, table, rater) in enumerate(columns):
-            panel = axes[row][column]
-            panel.imshow(pixels, cmap="gray", vmin=0, vmax=255)
-            panel.set_xticks([])
-            panel.set_yticks([])
-            colour = _COLOURS[column]
+        for column, (name, labels, rater) in enumerate(columns):
+            panel, colour = axes[row][column], COLOURS[column]
+            _ground(panel, pixels, colour)
             if row == 0:
-                panel.set_title(name, color=colour, fontweight="bold", fontsize=13)
+                panel.set_title(
+                    shorten(name, 24), loc="center", color=colour, fontweight="bold", fontsize=13
+                )
             if column == 0:
-                panel.set_ylabel(truth.images.names[image], color="#cccccc", fontsize=9)
-            for side in panel.spines.values():
-                side.set_edgecolor(colour)
+                panel.set_ylabel(shorten(truth.images.names[image], 32), color=_FAINT, fontsize=9)
             if rater is None:
-                _draw_truth(panel, table, image, colour)
+                _draw_truth(panel, labels, image, colour)
             else:
-                _draw_rater(panel, table, truth, image, rater, colour)
-    figure.text(
-        0.5,
-        0.004,
-        "red: wrong class (true class in brackets) or a spurious box (dashed);  dotted: missed",
-        color="#cccccc",
-        ha="center",
-        va="bottom",
-        fontsize=10,
-    )
-    _save(path, figure)
+                _draw_rater(panel, labels, truth, image, rater, colour)
+    figure.supxlabel(caption, color=_FAINT, fontsize=10)
+    return figure
+
+
+_KEY = "red: wrong class (true class in brackets) or a spurious box (dashed);  dotted: missed"
+
+
+def _ground(panel: Any, pixels: np.ndarray, colour: str) -> None:
+    panel.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+    panel.grid(visible=False)
+    panel.set_xticks([])
+    panel.set_yticks([])
+    for side in panel.spines.values():
+        side.set(visible=True, edgecolor=colour)
 
 
 def _busiest(crowd: LabelSet, images: list[int]) -> list[int]:
@@ -91,10 +117,10 @@ def _choose(truth: LabelSet, scenes: int) -> list[int]:
     return good[evenly].tolist()
 
 
-def _draw_truth(panel: Any, table: LabelSet, image: int, colour: str) -> None:
-    labels = table.labels
+def _draw_truth(panel: Any, truth: LabelSet, image: int, colour: str) -> None:
+    labels = truth.labels
     for k in range(*labels.starts[image : image + 2].tolist()):
-        _draw_box(panel, labels.box[k], colour, table.classes.names[labels.label[k]], colour)
+        _draw_box(panel, labels.box[k], colour, truth.classes.names[labels.label[k]], colour)
 
 
 def _draw_rater(
@@ -115,15 +141,15 @@ def _draw_rater(
         name, error, true = names[labels.label[k]], labels.error[k], int(labels.true_object[k])
         found.add(true)
         if error == Error.SPURIOUS:
-            _draw_box(panel, labels.box[k], _WRONG, name, _WRONG, dashes="--")
+            _draw_box(panel, labels.box[k], WRONG, name, WRONG, dashes="--")
         elif error == Error.CLASS:
             right = names[truth.labels.label[true]]
-            _draw_box(panel, labels.box[k], colour, f"{name} ({right})", _WRONG)
+            _draw_box(panel, labels.box[k], colour, f"{name} ({right})", WRONG)
         else:
             _draw_box(panel, labels.box[k], colour, name, colour)
     for k in set(range(*truth.labels.starts[image : image + 2].tolist())) - found:
         missed = names[truth.labels.label[k]]
-        _draw_box(panel, truth.labels.box[k], "#ffffff", f"missed {missed}", "#666666", dashes=":")
+        _draw_box(panel, truth.labels.box[k], "#ffffff", f"missed {missed}", _MISSED, dashes=":")
 
 
 def _draw_box(
@@ -147,93 +173,48 @@ def _draw_box(
     panel.text(
         x_min,
         y_min if above else y_max,
-        text,
-        color="#ffffff" if tag in (_WRONG, "#666666") else "#000000",
+        shorten(text, 40),
+        color="#ffffff" if tag in (WRONG, _MISSED) else "#000000",
         fontsize=8.5,
         fontweight="bold",
         va="bottom" if above else "top",
         bbox={"facecolor": tag, "edgecolor": "none", "pad": 1.2},
         clip_on=True,
-        zorder=4 if tag == _WRONG else 3,  # no other tag may hide an error
+        zorder=4 if tag == WRONG else 3,  # no other tag may hide an error
     )
 
 
 def draw_matrices(path: Path, annotators: Path) -> None:
-    """Write one picture of the annotators' transition matrices, the first :data:`MOST_SHOWN`.
+    """Write one picture of the annotators of an ``annotators.json``. Raises InputError."""
+    save(path, matrices_figure(read_json(annotators)))
 
-    ``annotators`` is an ``annotators.json``. Cells are per cent; empty cells are below a half.
-    Raises InputError.
+
+@drawn
+def matrices_figure(described: dict[str, Any]) -> Figure:
+    """Return a picture of the annotators' transition matrices, the first :data:`MOST_SHOWN`.
+
+    ``described`` is the content of an ``annotators.json``. Rows are true classes, columns what is
+    reported; cells are per cent, and empty below a half.
     """
-    described = read_json(annotators)
     classes, people = described["classes"], described["annotators"]
     shown = people[:MOST_SHOWN]
     columns = min(3, len(shown))
-    rows = -(-len(shown) // columns)
-    side = max(4.2, 0.36 * len(classes))
-    figure, axes = _figure(rows, columns, side, side + 0.35, background="#ffffff")
-    for k, panel in enumerate(panel for line in axes for panel in line):
-        if k >= len(shown):
-            panel.set_axis_off()
-            continue
-        _draw_matrix(panel, np.array(shown[k]["matrix"]), classes, k % columns == 0)
-        one = shown[k]
-        mean = np.diagonal(one["matrix"])[:-1].mean()
+    side = side_of(len(classes))
+    figure, axes = panels(-(-len(shown) // columns), columns, side, side + 0.35)
+    for panel in axes.flat[len(shown) :]:
+        panel.set_axis_off()
+    image: Any = None
+    for place, (panel, one) in enumerate(zip(axes.flat, shown, strict=False)):
+        matrix = np.array(one["matrix"])
+        image = heat_map(panel, matrix, classes, classes, per_cent)
         panel.set_title(
-            f"rater {one['rater_id']} \N{MIDDLE DOT} {one['family']}, p = {one['proficiency']:g}\n"
-            f"mean diagonal {mean:.3f}",
-            fontsize=11,
+            f"rater {shorten(one['rater_id'], 24)} \N{MIDDLE DOT} {one['family']}, "
+            f"p = {one['proficiency']:g}\nmean diagonal {np.diagonal(matrix)[:-1].mean():.3f}"
         )
+        panel.set_xlabel("reported")
+        if place % columns == 0:
+            panel.set_ylabel("true")
+    figure.colorbar(image, ax=axes, shrink=0.5, label="probability (cells: %)")
     if len(people) > len(shown):
-        figure.text(
-            0.5, 0.004, f"{len(shown)} of {len(people)} annotators", ha="center", fontsize=10
-        )
-    _save(path, figure)
-
-
-def _draw_matrix(panel: Any, matrix: np.ndarray, classes: list[str], first: bool) -> None:
-    last = len(matrix) - 1
-    panel.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
-    below = [name.replace("_", "\n") if name == "no_obj" else name for name in classes]
-    panel.set_xticks(range(last + 1), below, fontsize=9, rotation=0 if last < 12 else 90)
-    panel.set_yticks(range(last + 1), classes, fontsize=9)
-    panel.set_xlabel("reported", fontsize=10)
-    if first:
-        panel.set_ylabel("true", fontsize=10)
-    # no_obj is no class: lines part misses (column) and hallucinations (row) from confusions.
-    panel.axhline(last - 0.5, color="#333333", linewidth=1)
-    panel.axvline(last - 0.5, color="#333333", linewidth=1)
-    panel.tick_params(length=0)
-    if last > 20:
-        return
-    for (row, column), value in np.ndenumerate(matrix):
-        if value >= 0.005:
-            colour = "#ffffff" if value > 0.55 else "#1a1a1a"
-            panel.text(
-                column,
-                row,
-                f"{100 * value:.0f}",
-                ha="center",
-                va="center",
-                color=colour,
-                fontsize=8,
-            )
-
-
-def _figure(
-    rows: int, columns: int, width: float, height: float, background: str = "#1b1b1f"
-) -> tuple[Any, Any]:
-    """Return a figure and its panels without the global state of pyplot."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(
-        (width * columns, height * rows), dpi=110, facecolor=background, layout="constrained"
-    )
-    FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(rect=(0, 0.03, 1, 0.97))  # type: ignore[union-attr]
-    return figure, figure.subplots(rows, columns, squeeze=False)
-
-
-def _save(path: Path, figure: Any) -> None:
-    with naming(path):
-        figure.savefig(path, facecolor=figure.get_facecolor())
+        figure.supxlabel(f"{len(shown)} of {len(people)} annotators", fontsize=10)
+    return figure

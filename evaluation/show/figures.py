@@ -1,160 +1,113 @@
-"""Figures: precision-recall curves, the confusion matrix, the error budget, AP by class.
-
-Matplotlib takes most of a second to import, so only what draws imports it.
-"""
+"""Figures: precision-recall curves, the confusion matrix, the error budget, AP by class."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evaluation.assessment import Assessment
 from evaluation.engines import RECALLS
-from medmnist_det.files import make_folder, write_atomically
-from medmnist_det.terminal.tables import plain
+from medmnist_det.drawing import (
+    CLASS_COLOURS,
+    INK,
+    KIND_COLOURS,
+    NO_OBJ,
+    PALE,
+    SHADES,
+    content,
+    drawn,
+    heat_map,
+    panel,
+    save,
+    shorten,
+    side_of,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _GRID, _ACCENT = "#1f2933", "#e3e8ee", "#2563eb"
-
-# One colour a kind of error: found in the report's gallery, too.
-KIND_COLOURS = {
-    "class": "#d97706",
-    "location": "#7c3aed",
-    "both": "#be185d",
-    "duplicate": "#0891b2",
-    "background": "#64748b",
-    "missed": "#dc2626",
-}
-
-_STYLE: dict[Any, Any] = {
-    "figure.dpi": 100,
-    "savefig.dpi": 200,
-    "savefig.bbox": "tight",
-    "font.family": "sans-serif",
-    "font.size": 10.0,
-    "axes.edgecolor": "#94a3b8",
-    "axes.labelcolor": _INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _GRID,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    # Text stays text, and the same numbers give the same bytes.
-    "svg.fonttype": "none",
-    "svg.hashsalt": "medmnist-det",
-    # Names from files are shown as they are: a dollar sign is no formula.
-    "text.parse_math": False,
-}
+# Classes up to which each has a colour, or a colour and dashes, of its own.
+_MOST_CURVES = 2 * len(CLASS_COLOURS)
 
 
 def figures(found: Assessment) -> dict[str, Callable[[], Figure]]:
     """Return the figures that an assessment has data for, each drawn when called."""
-    drawn: dict[str, Callable[[], Figure]] = {}
+    made: dict[str, Callable[[], Figure]] = {}
     if found.scores.headline[0].value is not None:
-        drawn["precision-recall"] = lambda: _precision_recall(found)
-        drawn["classes"] = lambda: _classes(found)
+        made["precision-recall"] = partial(_precision_recall, found)
+        made["classes"] = partial(_classes, found)
     if found.budgets:
-        drawn["errors"] = lambda: _errors(found)
+        made["errors"] = partial(_errors, found)
     if found.confusion is not None and found.scores.objects:
-        drawn["confusion"] = lambda: _confusion(found)
-    return drawn
+        made["confusion"] = partial(_confusion, found)
+    return made
 
 
 def write_figures(folder: Path, found: Assessment) -> list[Path]:
     """Write every figure as PNG and as PDF; return the paths. Raises InputError."""
-    make_folder(folder)
     written = []
-    for name, draw in figures(found).items():
-        with _drawing():
-            figure = draw()
-            for kind, facts in (("png", {}), ("pdf", {"CreationDate": None})):
-                buffer = io.BytesIO()
-                figure.savefig(buffer, format=kind, metadata=facts)
-                path = folder / f"{name}.{kind}"
-                write_atomically(path, [buffer.getvalue()])
-                written.append(path)
+    for name, make in figures(found).items():
+        figure = make()
+        for kind in ("png", "pdf"):
+            path = folder / f"{name}.{kind}"
+            save(path, figure)
+            written.append(path)
     return written
 
 
-def as_svg(draw: Callable[[], Figure]) -> tuple[str, str]:
+def as_svg(make: Callable[[], Figure]) -> tuple[str, str]:
     """Return a figure's title and the figure without it, as an SVG element for a page."""
-    with _drawing():
-        figure, buffer = draw(), io.StringIO()
-        axes = figure.axes[0]
-        title = axes.get_title(loc="left")
-        axes.set_title("")
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
+    figure = make()
+    title = figure.axes[0].get_title(loc="left")
+    figure.axes[0].set_title("", loc="left")
+    text = content(figure, "svg").decode("utf-8")
     return title, text[text.index("<svg") :]
 
 
-@contextmanager
-def _drawing() -> Iterator[None]:
-    import matplotlib as mpl
-
-    with mpl.rc_context(_STYLE):
-        yield
-
-
-def _new(width: float, height: float) -> tuple[Figure, Axes]:
-    # No pyplot: it would look for a display and keep every figure alive.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    return figure, figure.add_subplot()
-
-
+@drawn
 def _precision_recall(found: Assessment) -> Figure:
-    from matplotlib import colormaps
-
     scores, metric = found.scores, found.scores.metrics[0]
     row = scores.thresholds.index(metric.thresholds[0])
     curves = scores.precision[row]
-    figure, axes = _new(6.4, 5.2)
+    figure, axes = panel(6.4, 5.2)
     known = [k for k, one in enumerate(scores.classes) if one.ap[0] is not None]
-    few = len(known) <= 10
+    few = len(known) <= _MOST_CURVES
     for place, k in enumerate(known):
-        colour = colormaps["tab10"](place % 10) if few else "#94a3b8"
-        label = (
-            f"{plain(scores.classes[k].name)[:24]}  {scores.classes[k].ap[0]:.3f}" if few else None
-        )
+        one, colour = scores.classes[k], CLASS_COLOURS[place % len(CLASS_COLOURS)]
         axes.plot(
-            RECALLS, curves[:, k], color=colour, lw=1.1, alpha=1 if few else 0.35, label=label
+            RECALLS,
+            curves[:, k],
+            color=colour if few else PALE,
+            linestyle="-" if not few or place < len(CLASS_COLOURS) else "--",
+            lw=1.1,
+            alpha=1 if few else 0.35,
+            label=f"{shorten(one.name, 24)}  {one.ap[0]:.3f}" if few else None,
         )
     mean = scores.headline[0].value
-    axes.plot(RECALLS, curves[:, known].mean(axis=1), color=_INK, lw=2.4, label=f"mean  {mean:.3f}")
+    axes.plot(RECALLS, curves[:, known].mean(axis=1), color=INK, lw=2.4, label=f"mean  {mean:.3f}")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axes.set_title(f"Precision and recall at IoU {metric.thresholds[0]:g}")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title="class  AP")
     return figure
 
 
+@drawn
 def _classes(found: Assessment) -> Figure:
     scores = found.scores
     rows = [one for one in scores.classes if one.ap[0] is not None]
     place = np.arange(len(rows))
-    figure, axes = _new(6.4, max(2.2, 0.34 * len(rows) + 1))
+    figure, axes = panel(6.4, max(2.2, 0.34 * len(rows) + 1))
     height = 0.8 / len(scores.metrics)
-    colours = ("#93b4f5", _ACCENT, "#1e3a8a")
     for k, metric in enumerate(scores.metrics):
         values = [one.ap[k] or 0.0 for one in rows]
         name = f"AP{metric.name.removeprefix('mAP')}"
-        axes.barh(place + k * height, values, height, color=colours[k % 3], label=name)
+        axes.barh(place + k * height, values, height, color=SHADES[k % len(SHADES)], label=name)
     axes.set_yticks(place + (len(scores.metrics) - 1) * height / 2)
-    axes.set_yticklabels([plain(one.name)[:32] for one in rows])
+    axes.set_yticklabels([shorten(one.name, 32) for one in rows])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set(xlim=(0, 1), xlabel="average precision")
@@ -163,8 +116,9 @@ def _classes(found: Assessment) -> Figure:
     return figure
 
 
+@drawn
 def _errors(found: Assessment) -> Figure:
-    figure, axes = _new(6.4, 0.75 * len(found.budgets) + 1.3)
+    figure, axes = panel(6.4, 0.75 * len(found.budgets) + 1.3)
     for row, budget in enumerate(found.budgets):
         left = 100 - budget.lost
         axes.barh(row, left, color="#dbe4f0", label="scored" if row == 0 else None)
@@ -188,29 +142,19 @@ def _errors(found: Assessment) -> Figure:
     return figure
 
 
+@drawn
 def _confusion(found: Assessment) -> Figure:
     matrix = found.confusion
     if matrix is None:
         raise ValueError("this assessment has no confusion matrix")
-    counts, names = matrix.counts, [plain(name)[:16] for name in found.truth.classes.names]
+    counts, names = matrix.counts, [*found.truth.classes.names, NO_OBJ]
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = min(0.42 * len(counts) + 1.6, 12.0)
-    figure, axes = _new(side + 0.6, side)
-    axes.imshow(np.where(counts > 0, share**0.5, 0), cmap="Blues", vmin=0, vmax=1)
-    if len(counts) <= 31:
-        for i, j in zip(*np.nonzero(counts), strict=True):
-            colour = "white" if share[i, j] > 0.4 else _INK
-            text = f"{counts[i, j]}"
-            axes.text(j, i, text, ha="center", va="center", color=colour, fontsize=8)
-    places = range(len(counts))
-    axes.set_xticks(places)
-    axes.set_xticklabels([*names, "missed"], rotation=90 if len(names) > 10 else 0)
-    axes.set_yticks(places)
-    axes.set_yticklabels([*names, "nothing"])
-    if len(counts) > 31:
-        axes.tick_params(labelsize=6)
-    axes.grid(visible=False)
+    side = side_of(len(counts))
+    figure, axes = panel(side + 1.6, side)
+    texts = [[f"{count}" if count else "" for count in row] for row in counts.tolist()]
+    image = heat_map(axes, share, names, names, str, texts=texts, gamma=0.5)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="called", ylabel="object")
     axes.set_title(f"Confusions, score {matrix.score:.3f} or more, IoU {matrix.iou:g}")
+    figure.colorbar(image, ax=axes, shrink=0.7, label="share of the row (cells: counts)")
     return figure

@@ -13,17 +13,15 @@ import numpy as np
 from evaluation.assessment import Assessment
 from evaluation.confusion import kept_at, mistakes_per_image, pair_up
 from evaluation.problem import Boxes
+from medmnist_det.drawing import MARKS, shorten
 from medmnist_det.terminal.tables import plain
 
 #: Stroke colours of what a drawing can show, in the order of the legend.
-LEGEND = {
-    "object, found": "#34d399",
-    "object, missed": "#f43f5e",
-    "box, right": "#60a5fa",
-    "box, wrong class": "#fbbf24",
-    "box on nothing, or a second one": "#e879f9",
-}
+LEGEND = MARKS
 _FOUND, _MISSED, _RIGHT, _WRONG, _SPURIOUS = LEGEND.values()
+
+# Characters of a class's name in a drawing; an ellipsis stands where more were.
+_NAME = 14
 
 _MEDIA = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -91,20 +89,21 @@ def _marks(
     """Yield frames: thin and silent where all is well, thick and labelled where it is not."""
     pairing = pair_up(boxes, objects, iou=iou)
     pencil = _Pencil(width, height)
+    short = [shorten(name, _NAME) for name in names]
     missed, spurious = set(pairing.missed.tolist()), set(pairing.spurious.tolist())
     true = dict(zip(pairing.pairs.detection.tolist(), pairing.pairs.object.tolist(), strict=True))
     for j in range(len(objects)):
-        name = names[objects.label[j]]
+        name = short[objects.label[j]]
         if j in missed:
             yield pencil.frame(objects.corners[j], _MISSED, name, below=True)
         else:
             yield pencil.frame(objects.corners[j], _FOUND)
     for j in range(len(boxes)):
-        said = f"{names[boxes.label[j]]} {boxes.score[j]:.2f}"
+        said = f"{short[boxes.label[j]]} {boxes.score[j]:.2f}"
         if j in spurious:
             yield pencil.frame(boxes.corners[j], _SPURIOUS, said, dashed=True)
         elif j in true and boxes.label[j] != objects.label[true[j]]:
-            was = names[objects.label[true[j]]]
+            was = short[objects.label[true[j]]]
             yield pencil.frame(boxes.corners[j], _WRONG, f"{was} \u2192 {said}", dashed=True)
         else:
             yield pencil.frame(boxes.corners[j], _RIGHT, dashed=True)
@@ -141,7 +140,7 @@ class _Pencil:
         return (
             f'{frame}<text x="{min(x, self.width):.2f}" y="{y:.2f}" text-anchor="{anchor}" '
             f'font-size="{size:.2f}" fill="{colour}" stroke="#0b1020" '
-            f'stroke-width="{size / 4:.2f}" paint-order="stroke">{escape(plain(label)[:28])}</text>'
+            f'stroke-width="{size / 4:.2f}" paint-order="stroke">{escape(label)}</text>'
         )
 
 

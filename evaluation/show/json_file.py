@@ -13,6 +13,7 @@ from evaluation.bootstrap import Interval
 from evaluation.budget import Budget
 from evaluation.engines import RECALLS, describe
 from evaluation.scores import Mean
+from medmnist_det.drawing import NO_OBJ
 from medmnist_det.files import write_atomically
 
 
@@ -105,8 +106,8 @@ def _confusion(found: Assessment) -> dict[str, Any] | None:
     if found.confusion is None:
         return None
     return {
-        "rows": [*found.truth.classes.names, "nothing"],
-        "columns": [*found.truth.classes.names, "missed"],
+        "rows": [*found.truth.classes.names, NO_OBJ],
+        "columns": [*found.truth.classes.names, NO_OBJ],
         "counts": found.confusion.counts.tolist(),
         "iou": found.confusion.iou,
         "score": found.confusion.score,

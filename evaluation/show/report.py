@@ -12,9 +12,10 @@ from evaluation.bootstrap import Interval
 from evaluation.budget import BACKGROUND_IOU
 from evaluation.engines import describe
 from evaluation.scores import Mean
-from evaluation.show.figures import KIND_COLOURS, as_svg, figures
+from evaluation.show.figures import as_svg, figures
 from evaluation.show.gallery import LEGEND, worst_images
 from evaluation.show.score_tables import COCO_MEANINGS, UNDEFINED, notes, number, quality_rows
+from medmnist_det.drawing import KIND_COLOURS
 from medmnist_det.files import write_atomically
 from medmnist_det.terminal.tables import plain
 

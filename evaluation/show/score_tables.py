@@ -14,7 +14,7 @@ from evaluation.confusion import Confusion
 from evaluation.engines import describe
 from evaluation.quality import Quality
 from evaluation.scores import Mean, Scores
-from medmnist_det.terminal.tables import Table, plain
+from medmnist_det.terminal.tables import Table, plain, whole
 
 #: What stands for a number that does not exist.
 UNDEFINED = "undefined"
@@ -56,12 +56,7 @@ def _what(found: Assessment) -> Text:
             + [f"engine {describe(scores.engine)}"]
         ),
     ]
-    return _whole("\n".join(lines))
-
-
-def _whole(text: str) -> Text:
-    """Return lines that are neither cut nor broken: paths stay in one piece when piped."""
-    return Text(text, no_wrap=True, overflow="ignore")
+    return whole("\n".join(lines))
 
 
 def _span(one: Interval | None) -> str:
@@ -138,9 +133,9 @@ def _confusions(found: Confusion, names: tuple[str, ...]) -> RenderableType:
         return Text("")
     pairs.sort(key=lambda pair: -pair[0])
     title = f"Most confused (score {found.score:.3f} or more, IoU {found.iou:g})"
-    table = Table(title, "object", "called", "times")
+    table = Table(title, "object", "called", "times", names=2)
     for count, true, given in pairs[:5]:
-        table.row(plain(true), plain(given), f"{count:,}")
+        table.row(true, given, f"{count:,}")
     return table
 
 
@@ -175,7 +170,7 @@ def _classes(scores: Scores) -> Table:
     table = Table("By class", "class", *names, "AR", "objects", "boxes")
     for row in scores.classes:
         cells = [number(value) for value in (*row.ap, row.ar)]
-        table.row(plain(row.name), *cells, f"{row.objects:,}", f"{row.detections:,}")
+        table.row(row.name, *cells, f"{row.objects:,}", f"{row.detections:,}")
     return table
 
 
@@ -229,14 +224,14 @@ def _comparison(found: Comparison) -> Group:
             verdicts.append(
                 f"{metric.name}: no real difference; other images could turn it around."
             )
-    what = _whole(f"A  {plain(first.source)}\nB  {plain(second.source)}")
+    what = whole(f"A  {plain(first.source)}\nB  {plain(second.source)}")
     return Group(what, table, Text("\n".join(verdicts)), _both_classes(found), *_facts(first))
 
 
 def _facts(found: Assessment) -> Iterable[Text]:
     facts = [f"{key} {plain(value)}" for key, value in found.facts.items()]
     covered = f"{found.scores.images:,} images, {found.scores.objects:,} objects"
-    yield _whole("; ".join([f"{plain(found.truth.source)}: {covered}", *facts]))
+    yield whole("; ".join([f"{plain(found.truth.source)}: {covered}", *facts]))
 
 
 def _both_classes(found: Comparison) -> Table:
@@ -250,5 +245,5 @@ def _both_classes(found: Comparison) -> Table:
         for one, other in zip(a.ap, b.ap, strict=True):
             gain = "" if one is None or other is None else f"{other - one:+.4f}"
             cells += [number(one), number(other), gain]
-        table.row(plain(a.name), *cells)
+        table.row(a.name, *cells)
     return table

@@ -1,53 +1,58 @@
-"""The picture of a training: terms of the loss and validation scores against minutes."""
+"""The picture of a training: terms of the loss and validation scores, epoch by epoch."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from medmnist_det.files import write_atomically
+from medmnist_det.drawing import COLOURS, INK, drawn, panels, save, shorten
 
-_COLOURS = {
-    "total": "#1f2933",
-    "box": "#7c3aed",
-    "objectness": "#0891b2",
-    "classes": "#d97706",
-    "mAP@0.4": "#2563eb",
-    "mAP@[.5:.95]": "#dc2626",
-}
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LOSSES = {"total": INK, "box": COLOURS[3], "objectness": COLOURS[1], "classes": COLOURS[2]}
+_SCORES = {"mAP@0.4": COLOURS[5], "mAP@[.5:.95]": COLOURS[6]}
 
 
 def draw_curves(path: Path, history: list[dict[str, Any]], title: str) -> None:
-    """Write a PNG of a history's losses and validation scores. Raises InputError."""
-    # pyplot would open a window somewhere, and takes longer to import.
-    from matplotlib.figure import Figure
+    """Write a PNG of a training (:func:`curves_figure`). Raises InputError."""
+    save(path, curves_figure(history, title))
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    losses, scores = figure.subplots(1, 2)
-    minutes = [row["seconds"] / 60 for row in history]
+
+@drawn
+def curves_figure(history: list[dict[str, Any]], title: str) -> Figure:
+    """Return a picture of a history's losses and validation scores; no epoch gives empty panels."""
+    from matplotlib.ticker import LogFormatter
+
+    figure, axes = panels(1, 2, 5.0, 4.0)
+    losses, scores = axes[0]
     for name in history[0]["loss"] if history else ():
-        values = [row["loss"][name] for row in history]
-        losses.plot(minutes, values, color=_COLOURS.get(name), label=name, marker=".")
+        values = [(row["epoch"], row["loss"][name]) for row in history]
+        _curve(losses, name, values, _LOSSES.get(name))
     seen = [row for row in history if row["validation"]]
     for name in seen[0]["validation"] if seen else ():
-        known = [row for row in seen if row["validation"][name] is not None]
-        at = [row["seconds"] / 60 for row in known]
-        values = [row["validation"][name] for row in known]
-        line = scores.plot(at, values, color=_COLOURS.get(name), label=name, marker=".")
+        values = [(row["epoch"], row["validation"][name]) for row in seen]
+        known = [(epoch, value) for epoch, value in values if value is not None]
+        colour = _curve(scores, name, known, _SCORES.get(name))
         if known:
-            colour = line[0].get_color()
-            place = (at[-1], values[-1])
-            scores.annotate(f"{values[-1]:.3f}", place, (0, 6), textcoords="offset points",
+            scores.annotate(f"{known[-1][1]:.3f}", known[-1], (0, 6), textcoords="offset points",
                             ha="right", color=colour)  # fmt: skip
-    losses.set(yscale="log", title=f"loss: {title}")
-    scores.set(title="validation, on the method's own labels", ylim=(0, 1))
+    losses.set(yscale="log", ylabel="loss", title=shorten(title, 60))
+    # The usual labels of a logarithmic axis are formulas, which our style does not read.
+    losses.yaxis.set_major_formatter("{x:g}")
+    losses.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    scores.set(ylim=(0, 1), ylabel="mAP", title="validation, on the method's own labels")
     for axis in (losses, scores):
-        axis.set_xlabel("minutes of training")
-        axis.grid(color="#e3e8ee")
-        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         if axis.lines:
             axis.legend(frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    write_atomically(path, [buffer.getvalue()])
+    return figure
+
+
+def _curve(axis: Axes, name: str, values: list[tuple[int, float]], colour: str | None) -> str:
+    """Draw a line and return its colour."""
+    at, heights = [epoch for epoch, _ in values], [value for _, value in values]
+    (line,) = axis.plot(at, heights, color=colour, label=name, marker=".")
+    return str(line.get_color())

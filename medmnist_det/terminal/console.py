@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from medmnist_det.errors import InputError
 from medmnist_det.terminal.tables import plain
 
+
+class LineConsole(Console):
+    """Prints a text as one line, as it is, however long, but for what could steer a terminal.
+
+    So nothing that a file holds, or is called, is taken for markup or for a line of our own.
+    """
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print texts, one line together, or renderables such as tables; results are never cut."""
+        if objects and all(isinstance(one, str) for one in objects):
+            how = {"soft_wrap": True, **how}
+        how.setdefault("crop", self.stderr)  # bars are cut: they are drawn again where they lie
+        super().print(*(Text(line(one)) if isinstance(one, str) else one for one in objects), **how)
+
+
+def line(text: str) -> str:
+    """Return a text as one line of plain characters; line breaks become spaces."""
+    return plain(" ".join(part.strip() for part in text.splitlines()))
+
+
 #: For notes, warnings and bars; results go to :func:`out`.
-err = Console(stderr=True, highlight=False)
+err = LineConsole(stderr=True, highlight=False, markup=False, emoji=False)
 
 
-def out() -> Console:
+def out() -> LineConsole:
     """Return standard output: a terminal as wide as it is, a pipe without limit to its lines."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
-    return Console(width=None if terminal else 500, soft_wrap=False)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Not every terminal has every letter; a name is no reason to stop.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return LineConsole(width=None if terminal else 500, highlight=False, markup=False, emoji=False)
 
 
 @contextmanager
@@ -54,9 +79,10 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Left
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), MofNCompleteColumn(), Left())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(line(what), total=total)
         yield lambda count: bar.advance(task, count)
 
 
@@ -66,13 +92,14 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
     if not err.is_terminal:
         yield lambda *_: None
         return
-    from rich.markup import escape
-    from rich.progress import Progress
+    from rich.progress import Progress, TextColumn
 
-    with Progress(console=err, transient=True) as bar:
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, *Progress.get_default_columns()[1:])
+    with Progress(*columns, console=err, transient=True) as bar:
         row = bar.add_task("")
         yield lambda task, steps, done: bar.update(
-            row, description=escape(task), total=steps or None, completed=done
+            row, description=line(task), total=steps or None, completed=done
         )
 
 
@@ -84,18 +111,18 @@ def training(title: str, epochs: int) -> Iterator[Callable[[Any], None]]:
     plain line an epoch.
     """
     if not err.is_terminal:
-        err.print(f"training {title}: {epochs} epochs", markup=False, soft_wrap=True)
+        err.print(f"training {title}: {epochs} epochs")
         yield _line
         return
     from rich.console import Group
     from rich.live import Live
-    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.text import Text
 
     pace = TextColumn("{task.fields[pace]}")
-    bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=20), pace, console=err)
-    task = bar.add_task(escape(title), total=epochs, pace="")
+    name = TextColumn("{task.description}", markup=False)
+    bar = Progress(name, BarColumn(bar_width=20), pace, console=err)
+    task = bar.add_task(line(title), total=epochs, pace="")
     with Live(bar, console=err, transient=True) as live:
 
         def show(moment: Any) -> None:
@@ -108,7 +135,7 @@ def training(title: str, epochs: int) -> Iterator[Callable[[Any], None]]:
 def _line(moment: Any) -> None:
     if moment.epochs >= 1 and moment.epochs == int(moment.epochs):
         parts = (_pace(moment), f"loss: {_terms(moment)}", _scores(moment))
-        err.print("  ".join(filter(None, parts)), markup=False, soft_wrap=True)
+        err.print("  ".join(filter(None, parts)))
 
 
 def _pace(moment: Any, epochs: int | None = None) -> str:
@@ -132,12 +159,12 @@ def _scores(moment: Any) -> str:
     return f"val: {scores}" if scores else ""
 
 
-def say(line: str) -> None:
-    """Print a line of the result, however long; what could steer a terminal is replaced."""
-    out().print(plain(line), markup=False, highlight=False, soft_wrap=True)
+def say(text: str) -> None:
+    """Print a line of the result."""
+    out().print(text)
 
 
 def tell(kind: str, sentences: Iterable[str]) -> None:
-    """Print sentences beside the result, each led by its kind: note or warning."""
+    """Print sentences beside the result, each led by its kind: note, warning or error."""
     for sentence in sentences:
-        err.print(f"{kind}: {plain(sentence)}", markup=False, soft_wrap=True)
+        err.print(f"{kind}: {sentence}")

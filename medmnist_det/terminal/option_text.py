@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from medmnist_det.errors import InputError, shown
 
 # Larger numbers are no sizes or counts, and fill a line.
@@ -21,9 +23,12 @@ def numbers(option: str, text: str | None) -> list[float] | None:
     if text is None:
         return None
     try:
-        return [float(word) for word in text.split(",")]
-    except ValueError as error:
-        raise InputError(f"{option} {shown(text)} is no number, nor numbers with commas") from error
+        found = [float(word) for word in text.split(",")]
+    except ValueError:
+        found = [math.nan]
+    if not all(map(math.isfinite, found)):
+        raise InputError(f"{option} {shown(text)} is no number, nor numbers with commas")
+    return found
 
 
 def pair(option: str, text: str) -> tuple[int, int]:

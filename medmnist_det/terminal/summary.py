@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Group, RenderableType
+from rich.table import Column
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -25,10 +26,10 @@ def summary(folder: Folder) -> RenderableType:
     source = {"mnist": "MNIST", "optdigits": "optdigits (scikit-learn's 1,797 digits)"}
     name = source[digits["source"]] if digits["original"] else "idx files, not the original MNIST"
     edition = f"  (frozen edition: {folder.edition})" if folder.edition else ""
-    facts = RichTable.grid(padding=(0, 2))
+    facts = RichTable.grid(Column(), Column(overflow="fold"), padding=(0, 2))
     facts.add_row("digits", name)
     facts.add_row("fingerprint", f"{manifest['fingerprint']}{edition}")
-    facts.add_row("folder", Text(plain(folder.path)))
+    facts.add_row("folder", Text(plain(str(folder.path))))
     return Group(_splits(manifest), annotator_table(described), facts)
 
 

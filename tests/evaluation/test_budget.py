@@ -53,6 +53,16 @@ def test_a_missed_object_costs_its_class_its_recall():
     _all_of("missed", losses)
 
 
+def test_an_overlap_on_the_threshold_is_enough_for_a_class_error():
+    half = (0, 0, 100, 100, 20, 10)  # the upper half of object 3, called class 0
+    _, losses = _losses(
+        boxes(*_OBJECTS[:3], half, score=[0.9, 0.9, 0.9, 0.5]), Metric("mAP@0.5", (0.5,))
+    )
+
+    assert losses["class"].count == 1
+    assert losses["both"].count == 0
+
+
 def test_a_relabelled_box_costs_class_points_only():
     wrong = (0, 0, 100, 100, 20, 20)  # object 3, called class 0
     found, losses = _losses(boxes(*_OBJECTS[:3], wrong, score=[0.9, 0.9, 0.9, 0.5]))

@@ -6,7 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
+from evaluation.show.report import write_report
 from tests.evaluation.files import annotation, as_results, coco, data_folder, objects, write
+from tests.evaluation.show.made import COCO_NAMES, NAMES, assessment
 
 _SCRIPT = "<script>alert(1)</script>&\"'"
 
@@ -175,3 +177,86 @@ def test_eighty_classes_fit_a_page(tmp_path):
     page = _report(tmp_path, write(tmp_path / "p.json", as_results(rows[:60])), "--truth", truth)
 
     assert "a rather long class name 79" in page
+
+
+class _Tables(HTMLParser):
+    """Collects every table as a list of rows of cells, headers first."""
+
+    def __init__(self):
+        super().__init__()
+        self.tables, self.cell, self.texts = [], None, []
+
+    def handle_starttag(self, tag, _attrs):
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.cell = []
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("".join(self.cell))
+            self.cell = None
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell.append(data)
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    write_report(path, assessment(), None)
+    found = _Tables()
+    found.feed(path.read_text("utf-8"))
+    return found
+
+
+def _columns(table):
+    head, *rows = table
+    assert all(len(row) == len(head) for row in rows)
+    return {name: [row[k] for row in rows] for k, name in enumerate(head)}
+
+
+def test_cards_hold_scores_intervals_and_coverage(page):
+    text = " | ".join(page.texts)
+
+    assert (
+        "mAP@0.4 | 0.8200 | 95% interval 0.7811 to 0.8411 (1,000 resamples of the images)" in text
+    )
+    assert "mean over 3 of 4 classes" in text
+    assert "mAP@[.5:.95] | 0.6200 | 95% interval 0.5911 to 0.6511" in text
+    assert "mean over 2 of 4 classes" in text
+    assert "preds[a].json: 6,033 boxes, against truth[1].json: 7 images, 90 objects" in text
+
+
+def test_cells_of_the_page_stand_below_their_headers(page):
+    quality, errors, classes, coco, sizes = page.tables
+
+    assert _columns(quality)["value"] == ["0.1230", "0.2340", "0.3450", "0.4560"]
+    assert errors[0] == [
+        "error", "mAP@0.4: points", "alone", "count", "mAP@[.5:.95]: points", "alone", "count",
+    ]  # fmt: skip
+    assert errors[1] == ["class", "4.00", "7.00", "100", "5.00", "8.00", "200"]
+    assert errors[6] == ["missed", "1.50", "5.50", "155", "2.50", "6.50", "255"]
+    assert errors[7] == ["all", "16.50", "", "", "22.50", "", ""]
+    assert _columns(classes) == {
+        "class": list(NAMES),
+        "AP@0.4": ["0.9100", "0.8200", "0.7300", "undefined"],
+        "AP@[.5:.95]": ["0.7100", "0.6200", "0.5300", "undefined"],
+        "AR": ["0.5100", "0.4200", "0.3300", "undefined"],
+        "objects": ["15", "30", "45", "0"],
+        "boxes": ["1,007", "2,007", "3,007", "12"],
+    }
+    assert _columns(coco)["score"] == [f"{0.011 * (k + 1):.4f}" for k in range(len(COCO_NAMES))]
+    assert _columns(coco)["metric"][4] == "AP, medium (to 96 x 96 px)"
+    assert _columns(coco)["classes"][:3] == ["1 of 4", "2 of 4", "3 of 4"]
+    assert _columns(sizes) == {
+        "side of object": ["0 to 16 px", "16 to 24 px"],
+        "mAP@0.4": ["0.1100", "0.4100"],
+        "mAP@[.5:.95]": ["0.1600", "0.4600"],
+        "AR": ["0.2100", "0.5100"],
+        "objects": ["21", "69"],
+    }

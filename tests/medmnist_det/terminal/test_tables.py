@@ -45,3 +45,16 @@ def test_long_names_are_folded_where_room_is_short():
 def test_names_of_files_cannot_steer_the_terminal():
     assert plain("a\x1b[31mb\n") == "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}"
     assert plain(7) == "7"
+
+
+def test_cells_titles_and_headers_are_plain_and_cells_have_one_line():
+    table = Table("\nA [red]title\x1b[31m", "na\x07me", "[b]", "number", names=2)
+    table.row("[/x]\x1b[31m", "a\nb", "1\r2")
+
+    assert shown(table, 80)[1:6] == [
+        "A [red]title\ufffd[31m",
+        "",
+        " na\ufffdme      [b]  number",
+        " ──────────────────────",
+        " [/x]\ufffd[31m  a\ufffdb     1\ufffd2",
+    ]

@@ -224,3 +224,21 @@ def test_the_limit_needs_the_crowds_own_raters() -> None:
 def test_options_out_of_bounds_are_refused(values: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         EmOptions(**values)  # type: ignore[arg-type]
+
+
+def test_objects_that_all_missed_count_as_missed() -> None:
+    """Each of four raters misses half; of the 94% that somebody drew each missed only .47."""
+    true, rng = truth(1500, classes=3).labels, np.random.default_rng(0)
+    rows = [
+        (int(true.image[k]), rater, int(true.label[k]), tuple(true.box[k].tolist()))
+        for k in range(len(true))
+        for rater in range(4)
+        if rng.random() < 0.5
+    ]
+
+    found = dawid_skene(crowd(rows, images=1500, raters=4))
+
+    assert found.raters is not None
+    # A rater's rate has a standard error of .01; the mean of four half of that. Without the
+    # objects that nobody drew it is .44.
+    assert found.raters.miss.mean() == pytest.approx(0.5, abs=0.025)

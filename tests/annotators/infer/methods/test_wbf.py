@@ -131,6 +131,16 @@ def test_class_agnostic_fuses_disagreeing_raters_and_votes() -> None:
     assert agnostic.labels.box.tolist() == [[11, 10, 51, 50]]
 
 
+def test_of_two_fused_boxes_as_close_the_surer_one_gets_the_box() -> None:
+    # The third box overlaps the first and the second by 70/130 each.
+    rows = [(0, k, 0, (x, 0.0, x + 100, 100.0)) for k, x in enumerate((0.0, 60.0, 30.0))]
+    found = wbf(crowd(rows, score=[0.9, 0.8, 0.7]))
+
+    joined = 30 * 0.7 / 1.6
+    boxes = sorted(found.labels.box.tolist())
+    np.testing.assert_allclose(boxes, [[joined, 0, joined + 100, 100], [60, 0, 160, 100]])
+
+
 def test_weights_pull_the_box_to_the_better_rater() -> None:
     rows = [(0, 0, 0, (0, 0, 100, 100)), (0, 1, 0, (20, 0, 120, 100))]
     found = wbf(crowd(rows, raters=2), WbfOptions(weights=(3.0, 1.0)))  # type: ignore[arg-type]
