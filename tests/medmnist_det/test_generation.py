@@ -170,7 +170,9 @@ def test_a_file_in_the_way_is_refused(make_small, tmp_path):
         make_small(tmp_path / "file")
 
 
-def test_a_full_disk_is_said_and_the_next_run_completes_the_set(small, make_small, tmp_path, monkeypatch):
+def test_a_full_disk_is_said_and_the_next_run_completes_the_set(
+    small, make_small, tmp_path, monkeypatch
+):
     opened = []
 
     real = os.write

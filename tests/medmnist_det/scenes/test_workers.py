@@ -65,7 +65,9 @@ def test_when_a_process_is_killed_the_next_run_completes_the_set(two, tmp_path, 
         return compose(job, task)
 
     monkeypatch.setattr(image_files, "_write_block", kill)
-    with pytest.raises(InputError, match="a worker process was killed, .* again with fewer --workers"):
+    with pytest.raises(
+        InputError, match="a worker process was killed, .* again with fewer --workers"
+    ):
         two()
     monkeypatch.undo()
     with pytest.raises(InputError, match="unfinished"):
