@@ -36,6 +36,9 @@ _REMEDIES = {
     errno.ELOOP: "a link leads back to itself: choose another path",
 }
 
+#: Lies in a locked folder where the system cannot lock folders (Windows).
+LOCK = ".medmnist-det-lock"
+
 # Our temporary files, whoever else writes beside them: short, as a name of 255 bytes is allowed.
 _TEMPORARY = ".medmnist-det-{}.part"
 
@@ -171,7 +174,7 @@ def _lock(folder: Path, wait: bool) -> int | None:
         flags = os.O_CREAT | os.O_EXCL | os.O_TEMPORARY  # type: ignore[attr-defined]
         while True:
             try:
-                return os.open(folder / ".medmnist-det-lock.part", flags)
+                return os.open(folder / LOCK, flags)
             except (FileExistsError, PermissionError) as error:
                 if not wait:
                     raise busy from error

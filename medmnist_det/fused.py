@@ -7,6 +7,7 @@ the annotations behind it, the raters who looked, and how sure it is.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,7 @@ import numpy as np
 import orjson
 
 from medmnist_det.errors import InputError, shown
-from medmnist_det.files import make_folder, read_json, write_atomically
+from medmnist_det.files import make_folder, read_bytes, read_json, write_atomically
 from medmnist_det.formats.coco import read_coco, write_coco
 from medmnist_det.hashes import label_hash
 from medmnist_det.labels import LabelSet
@@ -68,7 +69,24 @@ def write_fused(path: Path, fused: Fused) -> None:
     """
     make_folder(path.parent)
     write_coco(path, fused.labels)
-    write_atomically(details_file(path), _details(fused))
+    write_atomically(details_file(path), _sealed(_details(fused)))
+
+
+def _sealed(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the chunks, then the hash of them all as the file's last entry."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    yield _SEAL % digest.hexdigest().encode()
+
+
+_SEAL = b'  "seal": "%b"}\n'
+
+
+def _is_sealed(content: bytes) -> bool:
+    body = content[: -len(_SEAL % (b"0" * 64))]
+    return content == body + _SEAL % hashlib.sha256(body).hexdigest().encode()
 
 
 def _details(fused: Fused) -> Iterator[bytes]:
@@ -82,7 +100,7 @@ def _details(fused: Fused) -> Iterator[bytes]:
         "classes": fused.labels.classes.names,
         "raters": fused.raters,
     }
-    # The closing brace comes after the annotations.
+    # What closes the object comes after the annotations.
     yield orjson.dumps(head, option=orjson.OPT_INDENT_2)[:-2] + b',\n  "annotations": [\n'
     existence = np.round(fused.existence, 9).tolist()
     posterior = np.round(fused.posterior, 9)
@@ -95,14 +113,15 @@ def _details(fused: Fused) -> Iterator[bytes]:
             "posterior": posterior[k],
         }
         yield orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) + (b",\n" if k < last else b"\n")
-    yield b"]}\n"
+    yield b"  ],\n"
 
 
 def read_fused(path: Path, crowd: str | None = None) -> Fused:
     """Return the fused labels of ``path`` with their details, as :func:`write_fused` wrote them.
 
     ``crowd`` is the hash that their crowd must have. Raises InputError for half of a pair, for two
-    files that two runs wrote, for labels of another crowd, and for whatever is no such file.
+    files that two runs wrote, for details that were changed since, for labels of another crowd, and
+    for whatever is no such file.
     """
     file, labels = details_file(path), read_coco(path)
     content = read_json(file)
@@ -121,6 +140,8 @@ def read_fused(path: Path, crowd: str | None = None) -> Fused:
             warnings=tuple(content["warnings"]),
         )
         hashed = content["labels"]
+        if not _is_sealed(read_bytes(file)):
+            raise ValueError("changed after it was written")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{file}: is not what 'aggregate' writes ({shown(error)}); {remedy}"

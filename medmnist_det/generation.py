@@ -15,6 +15,7 @@ import orjson
 from medmnist_det import __version__
 from medmnist_det.errors import InputError, RefusedError
 from medmnist_det.files import (
+    LOCK,
     clear_leftovers,
     locked,
     make_folder,
@@ -291,7 +292,7 @@ def _claim(place: Layout, options: dict[str, Any]) -> bool:
                 return False
             _clear(place)
     with naming(out):
-        if any(out.iterdir()):
+        if any(file.name != LOCK for file in out.iterdir()):
             raise InputError(f"{out}: is not empty and holds no data set; {other}")
     write_json(marker, options)
     return True

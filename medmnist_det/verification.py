@@ -52,7 +52,9 @@ def verify(folder: Folder, progress: Callable[[int], None] = lambda _: None) -> 
     remedy = f"restore it, or remove {folder.path} and generate it again"
     if seal(folder.manifest) != folder.manifest["seal"]:
         raise InputError(f"{folder.manifest_file}: was changed after it was made; {remedy}")
-    tables = {split: _labels_of(folder, split, remedy) for split in SPLITS}
+    tables: dict[Split, tuple[LabelSet, LabelSet | None]] = {
+        split: _labels_of(folder, split, remedy) for split in SPLITS
+    }
     _refuse_strangers(folder, {split: truth.images for split, (truth, _) in tables.items()})
     if file_hash(folder.annotators_file) != expected["annotators"]:
         raise InputError(f"{folder.annotators_file}: is not what the manifest describes; {remedy}")

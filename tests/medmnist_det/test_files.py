@@ -120,31 +120,32 @@ def test_too_many_open_files_has_a_remedy(tmp_path):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
-def hold(folder, held, leave):
+def hold(folder, line):
     with locked(folder):
-        held.set()
-        leave.wait(30)
+        line.send("held")
+        line.poll(30)
 
 
 @pytest.fixture
 def held(tmp_path):
-    """A folder whose lock another process holds; and what makes it let go."""
+    """A folder whose lock another process holds; and the line by which it is told to let go."""
     context = multiprocessing.get_context("spawn")
-    is_held, leave = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(tmp_path, is_held, leave))
+    ours, theirs = context.Pipe()
+    process = context.Process(target=hold, args=(tmp_path, theirs))
     process.start()
-    assert is_held.wait(30)
-    yield process, leave
-    leave.set()
+    assert ours.poll(60)
+    assert ours.recv() == "held"
+    yield process, ours
+    process.kill()
     process.join(30)
 
 
 def test_a_folder_has_one_writer_at_a_time(held, tmp_path):
-    process, leave = held
+    process, line = held
     with pytest.raises(RefusedError, match="another medmnist-det command is at work in this fold"):  # noqa: SIM117
         with locked(tmp_path):
             pass
-    leave.set()
+    line.send("go")
     process.join(30)
     with locked(tmp_path):
         assert names(tmp_path) == []
@@ -160,8 +161,8 @@ def test_a_lock_ends_with_its_process_however_that_ends(held, tmp_path):
 
 
 def test_who_waits_gets_the_lock_when_it_is_free(held, tmp_path):
-    _, leave = held
-    threading.Timer(0.2, leave.set).start()
+    _, line = held
+    threading.Timer(0.2, line.send, ("go",)).start()
     began = time.monotonic()
     with locked(tmp_path, wait=True):
         assert time.monotonic() - began > 0.1

@@ -73,6 +73,8 @@ def test_labels_of_another_crowd_are_refused(small, tmp_path):
         lambda d: d["annotations"][0].update(annotation_ids=None),
         lambda d: d["annotations"][0].update(assigned="three"),
         lambda d: d.update(annotations=None),
+        lambda d: d["annotations"][0].update(existence=0.123),
+        lambda d: d.update(method="another"),
     ],
 )
 def test_details_that_are_none_are_refused_in_one_sentence(change, small, tmp_path):

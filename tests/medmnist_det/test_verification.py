@@ -249,6 +249,15 @@ def test_fused_labels_without_or_with_cut_details_are_found(with_fused):
         verify(with_fused)
 
 
+def test_fused_labels_whose_posteriors_were_changed_are_found(with_fused):
+    details = with_fused.path / "fused" / "majority-vote" / "val.details.json"
+    content = json.loads(details.read_text())
+    content["annotations"][0]["posterior"].reverse()
+    details.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"val\.details\.json: is not what 'aggregate' writes"):
+        verify(with_fused)
+
+
 def test_fused_labels_of_another_crowd_are_found(with_fused, make_small, tmp_path):
     other = make_small(tmp_path / "other", seed=1)
     shutil.copytree(with_fused.fused_folder, other.fused_folder)

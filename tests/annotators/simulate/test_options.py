@@ -1,5 +1,8 @@
+from dataclasses import asdict
+
 import pytest
 
+from annotators.simulate.crowd import draw_annotators
 from annotators.simulate.options import PRESETS, AnnotatorOptions, crowd_options
 from medmnist_det.errors import InputError
 
@@ -60,3 +63,30 @@ def test_a_sparse_crowd_of_any_size_stays_at_one_annotator_an_image():
 def test_impossible_crowds_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         crowd_options(**options)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_p_is_what_a_preset_says_but_where_it_is_the_paper_s(preset):
+    crowd = crowd_options(preset)
+    for one, annotator in zip(crowd, draw_annotators(crowd, 10, 0), strict=True):
+        right = annotator.matrix.diagonal()[:-1]
+        if one.family in ("uniform", "pairwise-flipper"):
+            assert right == pytest.approx(one.proficiency)
+        else:
+            assert one.family in ("hammer-spammer", "adversarial") or preset in ("paper", "sparse")
+
+
+def test_experts_are_experts_and_novices_are_not():
+    crowd = crowd_options("experts-and-novices")
+    right = [one.matrix.diagonal()[:-1].min() for one in draw_annotators(crowd, 10, 3)]
+    assert min(right[:5]) > 0.94
+    assert max(right[5:]) < 0.71
+
+
+def test_the_editions_of_the_paper_keep_their_options():
+    paper = {"proficiency": 0.8, "spurious": 0.0, "coverage": 1.0}
+    for preset, law in (
+        ("paper", {"family": "random", "box_noise": "iou"}),
+        ("paper-code", {"family": "uniform", "box_noise": "gaussian"}),
+    ):
+        assert [asdict(one) for one in crowd_options(preset)] == [paper | law] * 3
