@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from medmnist_det import folder as module
 from medmnist_det.errors import InputError
-from medmnist_det.folder import Folder, content_hash, verify
+from medmnist_det.folder import Folder, content_hash, options_hash, verify
 from medmnist_det.formats.coco import write_coco
 from medmnist_det.formats.png import encode_png, read_grey
 from medmnist_det.labels import Error
@@ -69,6 +70,16 @@ def test_any_change_is_found_and_named(damage, message, copy):
     damage(copy)
     with pytest.raises(InputError, match=message):
         verify(Folder.open(copy))
+
+
+def test_an_edition_s_options_with_another_content_are_refused(small, monkeypatch):
+    asked = options_hash(small.manifest)
+    monkeypatch.setattr(module, "EDITIONS", {asked: ("an edition", small.manifest["fingerprint"])})
+    assert verify(small) == small.manifest["fingerprint"]
+
+    monkeypatch.setattr(module, "EDITIONS", {asked: ("an edition", "another")})
+    with pytest.raises(InputError, match=r"is not the frozen edition \(an edition: another\)"):
+        verify(small)
 
 
 def test_png_files_may_be_packed_anew(copy):
