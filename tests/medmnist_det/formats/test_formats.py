@@ -158,6 +158,7 @@ def test_more_classes_than_no_finding_leaves_room_for_are_refused(small, tmp_pat
         ("labels/train/000001.txt", "1 2 3\n", "line 1: '1 2 3' is not 'class cx cy width height"),
         ("labels/train/000001.txt", "0 .5 .5 x .1\n", "is not 'class cx cy width height"),
         ("labels/train/000001.txt", "12 .5 .5 .1 .1\n", "class 12 is not from 0 to 9"),
+        ("labels/train/000001.txt", "10 .5 .5 .1 .1\n", "class 10 is not from 0 to 9"),
         ("labels/train/000001.txt", "1 .5 .5 0 .1\n", "width and height must be above 0"),
         ("labels/train/zebra.txt", "1 .5 .5 .1 .1\n", r"zebra\.txt: there is no such image"),
         ("data.yaml", "names: 3\n", "has no 'names', a list of class names"),

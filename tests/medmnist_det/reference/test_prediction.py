@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from medmnist_det.errors import InputError
+from medmnist_det.reference import prediction
 from medmnist_det.reference.model import SIZES, Detector
 from medmnist_det.reference.pixels import named_images, read_images
 from medmnist_det.reference.prediction import (
@@ -49,6 +52,28 @@ def test_boxes_lie_in_their_images_best_first_and_at_most_so_many(detector, fold
         score = found.score[found.image == image]
         assert (np.diff(score) <= 0).all()
         assert score.min() > 0.001
+
+
+def test_every_score_is_that_of_its_box_and_class(detector, folder, monkeypatch):
+    box = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 32], [40, 1, 48, 9]])
+    sure = torch.tensor([0.5, 0.9, 0.7])
+    classes = torch.tensor([[0.1, 0.6, 0.3], [0.8, 0.0, 0.2], [0.25, 0.25, 0.5]])
+    decoded = (box[None].clone(), sure[None], classes[None])
+    monkeypatch.setattr(prediction, "decode", lambda *_: decoded)
+    table = named_images(folder)
+    first = replace(table, **{name: getattr(table, name)[:1] for name in vars(table)})
+
+    found = predict(detector, read_images(folder, first), first, options=PredictOptions(most=5))
+
+    rows = [
+        (float(sure[k] * classes[k, label]), label, *box[k].tolist())
+        for k in range(3)
+        for label in range(3)
+    ]
+    expected = np.array(sorted(rows, reverse=True)[:5])
+    np.testing.assert_allclose(found.score, expected[:, 0], rtol=1e-6)
+    np.testing.assert_array_equal(found.label, expected[:, 1])
+    np.testing.assert_allclose(found.box, expected[:, 2:], rtol=1e-6)
 
 
 def test_the_batch_does_not_matter(detector, folder):
