@@ -32,7 +32,8 @@ class LossOptions:
     """Shares of the three terms."""
 
     box: float = 10.0
-    objectness: float = 1.0
+    #: Of the sum over an image's cells.
+    objectness: float = 0.0067
     classes: float = 1.0
     #: Share of every class target that is spread over all classes: labels are wrong now and then.
     smoothing: float = 0.1
@@ -63,10 +64,12 @@ def detection_loss(
     At every scale a box is taught to the anchors of about its shape in the cell of its centre and
     in the two nearest neighbours, and to the nearest anchor of all. EARL's confidence multiplies
     the classification term (cross entropy) and the box term (generalised IoU: complete IoU gave NaN
-    gradients) of every such match; objectness, whose target is the IoU reached, is unweighted. Sums
-    are divided by the number of matches. Boxes that are not taught somewhere have weight 0 there
-    instead of being picked out, so that nothing waits for the device. A batch without a box has
-    only an objectness term.
+    gradients) of every such match; objectness, whose target is the IoU reached, is unweighted.
+    The sums of the box and class terms are divided by the number of matches, that of objectness by
+    the number of images, which is the same for all methods: divided by matches it would weigh less
+    where one object has several boxes, and methods would differ in more than what they teach. Boxes
+    that are not taught somewhere have weight 0 there instead of being picked out, so that nothing
+    waits for the device. A batch without a box has only an objectness term.
     """
     zero = outputs[0].new_zeros(())
     box, classes, objectness, count = zero, zero, zero, zero
@@ -97,7 +100,7 @@ def detection_loss(
     count = count.clamp(min=1)
     box, objectness, classes = (
         options.box * box / count,
-        options.objectness * objectness / count,
+        options.objectness * objectness / len(targets.weight),
         options.classes * classes / count,
     )
     return Losses(box + objectness + classes, box, objectness, classes)
