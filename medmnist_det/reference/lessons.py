@@ -5,12 +5,13 @@ No method but ``oracle`` opens a truth file of the train or val split.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.files import read_json
 from medmnist_det.folder import Folder
 from medmnist_det.labels import LabelSet, Split
@@ -48,7 +49,14 @@ class Weighting:
 
     confidence: Confidence = "count"
     #: Divide the weights by their mean, so that all terms keep their share of the loss.
-    normalise: bool = False
+    normalise_weights: bool = False
+
+    def __post_init__(self) -> None:
+        if self.confidence not in get_args(Confidence):
+            raise InputError(
+                f"--confidence {shown(self.confidence)} is not known: choose "
+                f"{' or '.join(get_args(Confidence))}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,6 +71,17 @@ class Lessons:
     #: Images that somebody looked at: of the others nothing is known, not even that they are empty.
     looked: Bool[np.ndarray, " images"]
 
+    def digest(self) -> str:
+        """Return the hash of all that a detector learns of them."""
+        table, found = self.table, hashlib.sha256()
+        found.update(repr((table.classes.ids, table.classes.names, table.images.names)).encode())
+        columns = (table.labels.image, table.labels.box, self.classes, self.weight, self.looked)
+        for column in columns:
+            # Shapes, too: the same numbers in other columns are other lessons.
+            found.update(repr(column.shape).encode())
+            found.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
+        return found.hexdigest()
+
 
 def fused_by(method: str) -> str | None:
     """Return the fused labels that a method needs, by their folder's name; None for none.
@@ -70,7 +89,7 @@ def fused_by(method: str) -> str | None:
     Raises InputError for a method that does not exist.
     """
     if method not in METHODS and not (method.startswith("rater:") and method != "rater:"):
-        raise InputError(f"--method {method!r} is not known: choose {', '.join(METHODS)}")
+        raise InputError(f"--method {shown(method)} is not known: choose {', '.join(METHODS)}")
     return _FUSED.get(method)
 
 
@@ -88,13 +107,12 @@ def lessons(folder: Folder, split: Split, method: str, weighting: Weighting) -> 
         return _plain(folder.truth(split))
     if fused is None:
         return _plain(folder.labels(split, "crowd" if method == "baseline" else method))
-    table = folder.labels(split, f"fused:{fused}")
-    rows = _details(folder, split, fused, len(table.labels), len(table.classes))
-    found = replace(_plain(table), looked=_looked(folder.crowd(split)))
+    made = _fused(folder, split, fused)
+    found = replace(_plain(made.labels), looked=_looked(folder.crowd(split)))
     if method == "earl":
-        return replace(found, weight=_earl(rows["support"], rows["assigned"], weighting))
+        return replace(found, weight=_earl(made.support, made.assigned, weighting))
     if method == "dawid-skene":
-        return replace(found, classes=rows["posterior"], weight=rows["existence"])
+        return replace(found, classes=made.posterior, weight=made.existence)
     return found
 
 
@@ -122,26 +140,37 @@ def _earl(
     weight = np.minimum(support, assigned)
     if weighting.confidence == "share":
         weight = weight / assigned
-    return weight / weight.mean() if weighting.normalise and len(weight) else weight
+    return weight / weight.mean() if weighting.normalise_weights and len(weight) else weight
 
 
-def _details(
-    folder: Folder, split: Split, fused: str, boxes: int, classes: int
-) -> dict[str, np.ndarray]:
-    """Return who is behind the fused boxes and how sure they are, as ``aggregate`` wrote it."""
-    file = folder.path / "fused" / fused / f"{split}.details.json"
-    remedy = f"run 'medmnist-det aggregate --method {fused}' again"
+class _Fused(NamedTuple):
+    """Fused labels, who is behind each, and how sure they are."""
+
+    labels: LabelSet
+    support: Float[np.ndarray, " n"]
+    assigned: Float[np.ndarray, " n"]
+    existence: Float[np.ndarray, " n"]
+    posterior: Float[np.ndarray, "n l"]
+
+
+def _fused(folder: Folder, split: Split, name: str) -> _Fused:
+    """Return fused labels with their details, as ``aggregate`` wrote them."""
+    table = folder.labels(split, f"fused:{name}")
+    file = folder.path / "fused" / name / f"{split}.details.json"
+    remedy = f"run 'medmnist-det aggregate --method {name}' again"
     try:
         rows: list[dict[str, Any]] = read_json(file)["annotations"]
-        found = {
-            "support": np.array([len(row["annotation_ids"]) for row in rows], dtype=np.float64),
-            "assigned": np.array([row["assigned"] for row in rows], dtype=np.float64),
-            "existence": np.array([row["existence"] for row in rows], dtype=np.float64),
-            "posterior": np.array([row["posterior"] for row in rows], dtype=np.float64),
-        }
-        found["posterior"] = found["posterior"].reshape(-1, classes)
+        columns = [
+            np.array([len(row["annotation_ids"]) for row in rows], dtype=np.float64),
+            np.array([row["assigned"] for row in rows], dtype=np.float64),
+            np.array([row["existence"] for row in rows], dtype=np.float64),
+            np.array([row["posterior"] for row in rows], dtype=np.float64),
+        ]
+        columns[-1] = columns[-1].reshape(-1, len(table.classes))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{file}: is not what 'aggregate' writes ({error!r}); {remedy}") from error
-    if any(len(column) != boxes for column in found.values()):
-        raise InputError(f"{file}: has {len(rows):,} rows for {boxes:,} boxes; {remedy}")
-    return found
+    if any(len(column) != len(table.labels) for column in columns):
+        raise InputError(
+            f"{file}: has {len(rows):,} rows for {len(table.labels):,} boxes; {remedy}"
+        )
+    return _Fused(table, *columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +10,7 @@ import torch
 from torch.nn import functional
 from torchvision.ops import generalized_box_iou_loss
 
+from medmnist_det.errors import InputError
 from medmnist_det.reference.model import Detector, box_of
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class Targets(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class LossOptions:
-    """Shares of the three terms."""
+    """Shares of the three terms. Raises InputError for values out of bounds."""
 
     box: float = 10.0
     #: Of the sum over an image's cells.
@@ -42,6 +44,15 @@ class LossOptions:
     match: float = 2.5
     #: Whether the weights of the boxes count in the objectness term, too (the paper: no).
     weigh_objectness: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("box", "objectness", "classes"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"share {name} {getattr(self, name):g} is not a number from 0 on")
+        if not 0 <= self.smoothing < 1:
+            raise InputError(f"smoothing {self.smoothing:g} is not from 0 to below 1")
+        if not self.match >= 1:
+            raise InputError(f"match {self.match:g} is no factor of 1 or more")
 
 
 class Losses(NamedTuple):
