@@ -88,7 +88,7 @@ def prepare(asked: argparse.Namespace, seed: int) -> None:
         words += ["--train", images, "--val", few, "--test", few]
     log = data.with_suffix(".log")
     command(log, "generate", "--out", data, "--preset", asked.preset, "--seed", seed, *words)
-    for fused in sorted({fused_by(plain(method)) for method in asked.methods} - {None}):
+    for fused in sorted({fused_by(plain(method)) or "" for method in asked.methods} - {""}):
         if not (data / "fused" / fused / "val.json").is_file():
             command(log, "aggregate", "--data", data, "--method", fused)
 
