@@ -137,7 +137,7 @@ def _earl(
     support: Float[np.ndarray, " n"], assigned: Float[np.ndarray, " n"], weighting: Weighting
 ) -> Float[np.ndarray, " n"]:
     """Return c = min(T, N) of every box, or what the options make of it."""
-    weight = np.minimum(support, assigned)
+    weight = np.minimum(support, assigned).astype(np.float64)
     if weighting.confidence == "share":
         weight = weight / assigned
     return weight / weight.mean() if weighting.normalise_weights and len(weight) else weight

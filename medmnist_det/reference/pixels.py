@@ -40,12 +40,11 @@ def read_images(
     height, width = padded_size(table).max(axis=0, initial=_MULTIPLE)
     images = np.zeros((len(table), 1, height, width), dtype=np.uint8)
     for k, name in enumerate(table.names):
-        file = folder / name
-        grey = read_grey(file)
+        grey = read_grey(folder / name)
         expected = (table.height[k], table.width[k])
         if grey.shape != expected:
             raise InputError(
-                f"{file}: has {grey.shape[1]}x{grey.shape[0]} pixels, not "
+                f"{folder / name}: has {grey.shape[1]}x{grey.shape[0]} pixels, not "
                 f"{expected[1]}x{expected[0]} as its labels say; generate it again"
             )
         images[k, 0, : grey.shape[0], : grey.shape[1]] = grey

@@ -85,7 +85,6 @@ def predict(
     batch: int = 64,
     precision: str = "float32",
     options: PredictOptions | None = None,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> Labels:
     """Return the boxes that a detector finds, in pixels, cut to the images of ``table``.
 
@@ -108,7 +107,6 @@ def predict(
         for k, found in enumerate(_boxes(model, outputs, limit, options)):
             box, score, label = (column.cpu().numpy() for column in found)
             columns.append([np.full(len(box), start + k), box, score, label])
-        progress(len(part))
     model.train(training)
     if not columns:
         return _no_box(len(images))
