@@ -46,8 +46,8 @@ class _Group(TyperGroup):
                 raise
             tell("error", (str(refusal(error.filename or "this machine", error)),))
             raise typer.Exit(2) from error
-        except KeyboardInterrupt:
-            err.print("stopped: run the same command again")
+        except KeyboardInterrupt as stop:
+            err.print(f"stopped: {str(stop) or 'run the same command again'}")
             raise typer.Exit(130) from None
 
 
@@ -656,6 +656,10 @@ def train_reference(
         ),
     ] = None,
     device: _Device = "auto",
+    precision: Annotated[
+        Literal["auto", "bfloat16", "float32"],
+        typer.Option(help="Of the network's arithmetic; auto takes what is fast on the device."),
+    ] = "auto",
     compile: Annotated[  # noqa: A002
         bool, typer.Option("--compile", help="Compile the network first (needs a C++ compiler).")
     ] = False,
@@ -680,49 +684,33 @@ def train_reference(
     from annotators.infer.methods.wbf import wbf
     from annotators.infer.missing import fuse_missing
     from evaluation.assessment import Options, assess
-    from evaluation.evaluator import score
+    from evaluation.evaluator import headline
     from evaluation.read.source import open_truth
     from evaluation.show.json_file import write_json
     from evaluation.show.score_tables import tables
-    from medmnist_det.reference.run import Above, Order, Show, run
-
-    def headline(truth: Any, boxes: Any) -> dict[str, float | None]:
-        found = score(truth, boxes)
-        return {
-            one.name: mean.value for one, mean in zip(found.metrics, found.headline, strict=True)
-        }
+    from medmnist_det.reference.run import run
 
     def aggregate(folder: "Folder", method: str) -> None:
         for kind, sentence in fuse_missing(folder, method):
             tell(kind, (sentence,))
 
-    order = Order(
-        data=data,
-        out=out,
-        device=device,
-        resume=resume,
-        compile=compile,
-        given={
-            "method": method,
-            "size": model,
-            "epochs": epochs,
-            "batch": batch,
-            "rate": lr,
-            "seed": seed,
-            "weighting.confidence": confidence,
-            "weighting.normalise": normalise_weights,
-            "loss.weigh_objectness": weigh_objectness,
-        },
-    )
-    above = Above(aggregate=aggregate, score=headline, fuse=lambda crowd: wbf(crowd).labels)
-    try:
-        folder = run(order, above, Show(stage=progress, training=training))
-    except KeyboardInterrupt:
-        err.print(
-            "stopped: what was done is kept; add --resume to the same command to go on, or leave "
-            "it out where no checkpoint.pt was written yet"
-        )
-        raise typer.Exit(130) from None
+    options = {
+        "method": method,
+        "model": model,
+        "epochs": epochs,
+        "batch": batch,
+        "lr": lr,
+        "confidence": confidence,
+        "normalise_weights": normalise_weights,
+        "weigh_objectness": weigh_objectness,
+        "precision": precision,
+        "seed": seed,
+    }
+    folder = run(
+        data, out, options, device=device, compile=compile, resume=resume,
+        aggregate=aggregate, score=headline, fuse=lambda crowd: wbf(crowd).labels,
+        stage=progress, training=training,
+    )  # fmt: skip
     if folder is None:
         return
     found = assess(open_truth(data, "test", None), folder / "preds.json", Options())
@@ -761,5 +749,8 @@ def predict(
         there = images.iterdir() if images.is_dir() else ()
         inputs = [checkpoint, *(file for file in there if file.suffix.lower() != ".json")]
     refuse_overwrite(out, inputs)
-    labels = predict_folder(checkpoint, out, data, split, images, batch, device, progress)
+    labels = predict_folder(
+        checkpoint, out, data=data, split=split, images=images, batch=batch, device=device,
+        stage=progress,
+    )  # fmt: skip
     say(f"{out}: {len(labels):,} boxes on {labels.images:,} images")

@@ -6,12 +6,13 @@ The same images with true boxes, 320 px, batch 16, the same CPU. A step is all t
 for a batch: making it, forward, backward, optimiser, moving average of the weights. Every figure is
 a process of its own, timed from the end of step --warm-up (start-up, reading of files and first
 steps are left out) until --seconds are over; contestants alternate. Either trains as it comes: ours
-in bfloat16 on one grey channel, all images in memory, a checkpoint after every epoch; theirs in
-float32 on three channels, read from PNG files without worker processes (on a CPU its trainer takes
-none), with all its augmentations, an optimiser step for one to four batches, and no checkpoints. It
-leaves a core idle; "all cores" is the same with torch.set_num_threads. The networks are not equally
-large: the table gives their parameters. Memory is the peak of the process that was timed; that of
-our whole command (one epoch, validation, test split) comes below.
+in the precision that is fast here (bfloat16 where the processor has instructions for it) on one
+grey channel, all images in memory, a checkpoint after every epoch; theirs in float32 on three
+channels, read from PNG files without worker processes (on a CPU its trainer takes none), with all
+its augmentations, an optimiser step for one to four batches, and no checkpoints. It leaves a core
+idle; "all cores" is the same with torch.set_num_threads. The networks are not equally large: the
+table gives their parameters. Memory is the peak of the process that was timed; that of our whole
+command (one epoch, validation, test split) comes below.
 
 ultralytics is AGPL and no part of this project; it wants an environment of its own:
 
@@ -70,12 +71,12 @@ class Stopwatch:
 
 def ours(data: Path, watch: Stopwatch) -> None:
     """Run the trainer of train-reference, made to count its steps."""
-    import torch
-
     from medmnist_det.folder import Folder
     from medmnist_det.reference import training as trainer
+    from medmnist_det.reference.device import CPU
     from medmnist_det.reference.lessons import Weighting, lessons
     from medmnist_det.reference.pixels import read_images
+    from medmnist_det.reference.recipe import recipe_of
 
     class Counting(trainer.Learner):
         def step(self, images: Any, *rest: Any, **named: Any) -> Any:
@@ -86,15 +87,9 @@ def ours(data: Path, watch: Stopwatch) -> None:
     trainer.Learner = Counting
     folder = Folder.open(data)
     known = lessons(folder, "train", "oracle", Weighting())
-    task = trainer.Task(
-        recipe=trainer.Recipe(method="oracle", size="n", batch=_BATCH, epochs=1000),
-        images=read_images(folder.images("train"), known.table.images),
-        lessons=known,
-        device=torch.device("cpu"),
-        folder=Path.cwd(),
-        data=folder.manifest["fingerprint"],
-    )
-    trainer.train(task)
+    images = read_images(folder.images("train"), known.table.images)
+    recipe = recipe_of({"method": "oracle", "model": "n", "batch": _BATCH, "epochs": 1000}, CPU)
+    trainer.train(recipe, known, images, Path.cwd())
 
 
 def rival(data: Path, watch: Stopwatch, *, all_cores: bool) -> None:

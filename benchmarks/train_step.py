@@ -26,12 +26,13 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from medmnist_det.folder import Folder
-from medmnist_det.reference.batches import Batches, Pool
+from medmnist_det.reference.batches import Batches, Pool, targets_of
 from medmnist_det.reference.checkpoint import CHECKPOINT, load_checkpoint
 from medmnist_det.reference.device import pick_device
+from medmnist_det.reference.learner import Learner
 from medmnist_det.reference.lessons import lessons
 from medmnist_det.reference.pixels import read_images
-from medmnist_det.reference.training import Learner, Task, recipe_of, targets_of
+from medmnist_det.reference.recipe import Recipe
 
 _WARM_UP, _PROFILED, _ROUNDS, _ROWS = 20, 10, 3, 25
 
@@ -47,26 +48,21 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     options = parser.parse_args()
     device = pick_device(options.device)
-    recipe = recipe_of(load_checkpoint(options.run / CHECKPOINT).about["recipe"])
+    begun = load_checkpoint(options.run / CHECKPOINT)
     folder = Folder.open(options.data)
-    known = lessons(folder, "train", recipe.method, recipe.weighting)
-    task = Task(
-        recipe=recipe,
-        images=read_images(folder.images("train"), known.table.images),
-        lessons=known,
-        device=device,
-        folder=options.run,
-        data=folder.manifest["fingerprint"],
-        compile=options.compile,
-    )
-    print(json.dumps(measure(task, options.steps), indent=2))
+    known = lessons(folder, "train", begun.recipe.method, begun.recipe.weighting)
+    images = read_images(folder.images("train"), known.table.images)
+    pool = Pool(images, targets_of(known), known.looked, device)
+    anchors, number = begun.weights["anchors"], len(begun.classes)
+    learner = Learner(begun.recipe, anchors, number, device, compile=options.compile)
+    print(json.dumps(measure(learner, pool, options.steps), indent=2))
 
 
-def measure(task: Task, steps: int) -> dict[str, Any]:
+def measure(learner: Learner, pool: Pool, steps: int) -> dict[str, Any]:
     """Return what a step takes and does."""
-    device, learner = task.device, Learner(task, None)
+    device = learner.device
     learner.model.train()
-    endless = batches(task)
+    endless = batches(pool, learner.recipe)
 
     def step() -> None:
         images, targets = next(endless)
@@ -87,6 +83,7 @@ def measure(task: Task, steps: int) -> dict[str, Any]:
     return {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
         "torch": torch.__version__,
+        "precision": learner.recipe.precision,
         "parameters": sum(p.numel() for p in plain.parameters()),
         "batch": batch,
         "first_step_s": first - usual,
@@ -102,12 +99,11 @@ def measure(task: Task, steps: int) -> dict[str, Any]:
     }
 
 
-def batches(task: Task) -> Iterator[Any]:
+def batches(pool: Pool, recipe: Recipe) -> Iterator[Any]:
     """Yield batches without end, as training makes them."""
-    pool = Pool(task.images, targets_of(task.lessons), task.lessons.looked, task.device)
     random = torch.Generator().manual_seed(0)
     while True:
-        yield from Batches(pool, task.recipe.batch, task.recipe.augmentation, random)
+        yield from Batches(pool, recipe.batch, recipe.augmentation, random)
 
 
 def seconds(work: Callable[[], object], times: int, device: torch.device) -> float:

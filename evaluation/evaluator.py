@@ -43,6 +43,12 @@ def score(
     return score_problem(table.problem(boxes), table.classes.names, metrics=metrics, engine=engine)
 
 
+def headline(truth: LabelSet, predictions: Labels) -> dict[str, float | None]:
+    """Return the two means that :func:`score` leads with, by name; None where not defined."""
+    found = score(truth, predictions)
+    return {one.name: mean.value for one, mean in zip(found.metrics, found.headline, strict=True)}
+
+
 class Evaluator:
     """Collects batches and scores them; give every image once, also those without a box.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from medmnist_det.reference.loss import detection_loss as detection_loss
     from medmnist_det.reference.model import Detector as Detector
     from medmnist_det.reference.prediction import predict as predict
-    from medmnist_det.reference.training import Recipe as Recipe
+    from medmnist_det.reference.recipe import Recipe as Recipe
     from medmnist_det.reference.training import train as train
 
 __all__ = [
@@ -37,7 +37,7 @@ __getattr__, __dir__ = face(
         "Lessons": "medmnist_det.reference.lessons",
         "LossOptions": "medmnist_det.reference.loss",
         "METHODS": "medmnist_det.reference.lessons",
-        "Recipe": "medmnist_det.reference.training",
+        "Recipe": "medmnist_det.reference.recipe",
         "detection_loss": "medmnist_det.reference.loss",
         "load_checkpoint": "medmnist_det.reference.checkpoint",
         "predict": "medmnist_det.reference.prediction",

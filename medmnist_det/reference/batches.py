@@ -6,19 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
+from medmnist_det.errors import InputError
+from medmnist_det.reference.lessons import Lessons
 from medmnist_det.reference.loss import Targets
 
 if TYPE_CHECKING:
-    import numpy as np
     from jaxtyping import Bool, Float, Int, UInt8
     from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """What is done to a training image; digits are not symmetric, so nothing is flipped."""
+    """What is done to a training image; digits are not symmetric, so nothing is flipped.
+
+    Raises InputError for values out of bounds.
+    """
 
     #: Whether scenes are moved, as far as nothing leaves the image.
     shift: bool = True
@@ -28,6 +33,27 @@ class Augmentation:
     overlap: float = 0.25
     #: Share of the images without a label that an epoch shows.
     empty: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.overlay < 0:
+            raise InputError(f"overlay {self.overlay} is no number of scenes from 0 on")
+        for name in ("overlap", "empty"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} {getattr(self, name):g} is no share from 0 to 1")
+
+
+def targets_of(lessons: Lessons) -> Targets:
+    """Return the lessons padded to one number of boxes an image, at least one."""
+    labels = lessons.table.labels
+    place = np.arange(len(labels)) - labels.starts[labels.image]
+    shape = (labels.images, max(int(np.diff(labels.starts).max(initial=0)), 1))
+
+    def padded(column: np.ndarray) -> Tensor:
+        room = np.zeros((*shape, *column.shape[1:]), dtype=np.float32)
+        room[labels.image, place] = column
+        return torch.from_numpy(room)
+
+    return Targets(padded(labels.box), padded(lessons.classes), padded(lessons.weight))
 
 
 class Pool:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import torch
 
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.files import naming, write_atomically
 from medmnist_det.labels import Classes
-from medmnist_det.reference.model import SIZES, Detector
+from medmnist_det.reference.learner import parameters
+from medmnist_det.reference.model import ANCHORS, SIZES, Detector
+from medmnist_det.reference.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,45 +26,78 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.pt"
 
 #: Version of the file's layout. Readers refuse others.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A detector, and all that training needs to go on exactly as if it had never stopped."""
 
-    #: Plain values: ``size``, ``classes``, ``recipe``, ``data``, ``history`` ...
-    about: dict[str, Any]
+    recipe: Recipe
+    #: The classes that the detector knows.
+    classes: Classes
+    #: Hashes of the ``images`` and ``lessons`` that it learned from.
+    taught: dict[str, str]
+    steps: int
+    #: A row an epoch, as ``history.json`` holds them.
+    history: tuple[dict[str, Any], ...]
     #: Weights to predict with: their moving average over training.
     average: dict[str, Tensor]
     #: Weights to go on with, and the optimiser's moments of every parameter.
     weights: dict[str, Tensor]
-    moments: dict[str, dict[str, Tensor]]
-
-    @property
-    def epoch(self) -> int:
-        """Epochs that are done."""
-        return len(self.about["history"])
-
-    @property
-    def classes(self) -> Classes:
-        """The classes that the detector knows."""
-        return Classes(
-            ids=tuple(self.about["classes"]["ids"]), names=tuple(self.about["classes"]["names"])
-        )
+    moments: dict[int, dict[str, Tensor]]
 
     def detector(self) -> Detector:
         """Return the detector with its averaged weights, on the CPU, ready to predict."""
-        model = Detector(SIZES[self.about["size"]], self.average["anchors"], len(self.classes))
-        model.load_state_dict(self.average)
+        return self._detector(self.average)
+
+    def _detector(self, weights: dict[str, Tensor]) -> Detector:
+        model = Detector(SIZES[self.recipe.model], weights["anchors"], len(self.classes))
+        model.load_state_dict(weights)
         return model.eval()
+
+    def check(self) -> None:
+        """Raise ValueError, or what torch raises, where the parts do not make one training."""
+        if len(self.history) > self.recipe.epochs:
+            raise ValueError(f"{len(self.history)} of {self.recipe.epochs} epochs are done")
+        if bool(self.history) != bool(self.steps):
+            raise ValueError(f"{self.steps} steps were done in {len(self.history)} epochs")
+        shapes: list[tuple[int, ...]] = []
+        for weights in (self.average, self.weights):
+            shape = (len(SIZES[self.recipe.model].widths), ANCHORS, 2)
+            if weights["anchors"].shape != shape or not (weights["anchors"] > 0).all():
+                raise ValueError(f"its anchors are not {shape} sides above 0")
+            model = self._detector(weights)
+            _refuse_infinite(model.state_dict())
+            shapes = [tuple(one.shape) for group in parameters(model) for one in group]
+        # Before the first step there are no moments.
+        if set(self.moments) != (set(range(len(shapes))) if self.steps else set()):
+            raise ValueError("its moments are not those of its weights")
+        for row, moment in self.moments.items():
+            found = {name: tuple(one.shape) for name, one in moment.items()}
+            if found != {"step": (), "exp_avg": shapes[row], "exp_avg_sq": shapes[row]}:
+                raise ValueError(f"moment {row} is not that of its weight")
+            _refuse_infinite(moment)
+
+
+def _refuse_infinite(tensors: dict[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} holds what is no finite number, NaN perhaps")
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically: whoever is killed here still has the one before."""
+    about = {
+        "recipe": asdict(checkpoint.recipe),
+        "classes": {"ids": checkpoint.classes.ids, "names": checkpoint.classes.names},
+        "taught": checkpoint.taught,
+        "steps": checkpoint.steps,
+        "history": checkpoint.history,
+    }
     content = {
         "format": FORMAT,
-        "about": json.dumps(checkpoint.about),
+        "about": json.dumps(about),
         "average": checkpoint.average,
         "weights": checkpoint.weights,
         "moments": checkpoint.moments,
@@ -75,8 +110,47 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Return what is in a checkpoint, on the CPU.
 
-    Raises InputError for a file that is absent, cut short, of another version or no checkpoint.
+    Raises InputError for a file that is absent, cut short, of another version or no checkpoint, and
+    for one whose parts do not fit together or hold numbers that are not finite.
     """
+    content = _content(path)
+    version = content.get("format") if isinstance(content, dict) else None
+    if version != FORMAT:
+        raise InputError(
+            f"{path}: has checkpoint format {shown(version)}, this version reads {FORMAT}; train "
+            "again"
+        )
+    try:
+        about = msgspec.json.decode(content["about"], type=_About)
+        found = Checkpoint(
+            recipe=read_recipe(about.recipe),
+            classes=Classes(ids=about.classes.ids, names=about.classes.names),
+            taught=msgspec.to_builtins(about.taught),
+            steps=about.steps,
+            history=tuple(map(msgspec.to_builtins, about.history)),
+            average=content["average"],
+            weights=content["weights"],
+            moments=content["moments"],
+        )
+        found.check()
+    except (
+        InputError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+        msgspec.MsgspecError,
+    ) as error:
+        raise InputError(
+            f"{path}: its parts do not fit together ({_reason(error)}); train again, or name "
+            "another file"
+        ) from error
+    return found
+
+
+def _content(path: Path) -> Any:
+    """Return what torch saved. Raises InputError for what it did not."""
     with naming(path):
         data = path.read_bytes()
     try:
@@ -84,37 +158,51 @@ def load_checkpoint(path: Path) -> Checkpoint:
         spoilt = zipfile.ZipFile(io.BytesIO(data)).testzip()
         if spoilt is not None:
             raise ValueError(f"{spoilt} has changed since it was written")
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        version = content.get("format")
-    except (
-        RuntimeError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-        EOFError,
-        ValueError,
-        AttributeError,
-        KeyError,
-    ) as error:
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else repr(error)
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever the unpickler trips over
         raise InputError(
-            f"{path}: is no whole checkpoint of train-reference ({reason}); train again, or name "
-            "another file"
+            f"{path}: is no whole checkpoint of train-reference ({_reason(error)}); train again, "
+            "or name another file"
         ) from error
-    if version != FORMAT:
-        raise InputError(
-            f"{path}: has checkpoint format {version!r}, this version reads {FORMAT}; train again"
-        )
-    try:
-        found = Checkpoint(
-            about=json.loads(content["about"]),
-            average=content["average"],
-            weights=content["weights"],
-            moments=content["moments"],
-        )
-        found.detector()
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0][:120]
-        raise InputError(
-            f"{path}: its parts do not fit together ({reason}); train again, or name another file"
-        ) from error
-    return found
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what an error says, cut short."""
+    text = f"it has no {error}" if isinstance(error, KeyError) else str(error).strip()
+    line = (text or repr(error)).splitlines()[0]
+    return line if len(line) <= 150 else f"{line[:147]}..."
+
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a checkpoint's text must hold: these fields, and no others."""
+
+
+class _Classes(_Strict, frozen=True):
+    ids: tuple[int, ...]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.ids) == len(set(self.ids)) == len(self.names):
+            raise ValueError("classes need a name and an id of their own each")
+
+
+class _Taught(_Strict, frozen=True):
+    lessons: str
+    images: str
+
+
+class _Row(_Strict, frozen=True):
+    epoch: int
+    seconds: float
+    images_per_second: float
+    learning_rate: float
+    loss: dict[str, float]
+    validation: dict[str, float | None]
+
+
+class _About(_Strict, frozen=True):
+    recipe: dict[str, Any]
+    classes: _Classes
+    taught: _Taught
+    steps: Annotated[int, msgspec.Meta(ge=0)]
+    history: tuple[_Row, ...]

@@ -5,12 +5,13 @@ No method but ``oracle`` opens a truth file of the train or val split.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.folder import Folder
 from medmnist_det.labels import LabelSet, Split
 
@@ -47,7 +48,14 @@ class Weighting:
 
     confidence: Confidence = "count"
     #: Divide the weights by their mean, so that all terms keep their share of the loss.
-    normalise: bool = False
+    normalise_weights: bool = False
+
+    def __post_init__(self) -> None:
+        if self.confidence not in get_args(Confidence):
+            raise InputError(
+                f"--confidence {shown(self.confidence)} is not known: choose "
+                f"{' or '.join(get_args(Confidence))}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +70,17 @@ class Lessons:
     #: Images that somebody looked at: of the others nothing is known, not even that they are empty.
     looked: Bool[np.ndarray, " images"]
 
+    def digest(self) -> str:
+        """Return the hash of all that a detector learns of them."""
+        table, found = self.table, hashlib.sha256()
+        found.update(repr((table.classes.ids, table.classes.names, table.images.names)).encode())
+        columns = (table.labels.image, table.labels.box, self.classes, self.weight, self.looked)
+        for column in columns:
+            # Shapes, too: the same numbers in other columns are other lessons.
+            found.update(repr(column.shape).encode())
+            found.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
+        return found.hexdigest()
+
 
 def fused_by(method: str) -> str | None:
     """Return the fused labels that a method needs, by their folder's name; None for none.
@@ -69,7 +88,7 @@ def fused_by(method: str) -> str | None:
     Raises InputError for a method that does not exist.
     """
     if method not in METHODS and not (method.startswith("rater:") and method != "rater:"):
-        raise InputError(f"--method {method!r} is not known: choose {', '.join(METHODS)}")
+        raise InputError(f"--method {shown(method)} is not known: choose {', '.join(METHODS)}")
     return _FUSED.get(method)
 
 
@@ -120,4 +139,4 @@ def _earl(
     weight = np.minimum(support, assigned).astype(np.float64)
     if weighting.confidence == "share":
         weight = weight / assigned
-    return weight / weight.mean() if weighting.normalise and len(weight) else weight
+    return weight / weight.mean() if weighting.normalise_weights and len(weight) else weight

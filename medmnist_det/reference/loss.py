@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +10,7 @@ import torch
 from torch.nn import functional
 from torchvision.ops import generalized_box_iou_loss
 
+from medmnist_det.errors import InputError
 from medmnist_det.reference.model import Detector, box_of
 
 if TYPE_CHECKING:
@@ -29,10 +31,11 @@ class Targets(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class LossOptions:
-    """Shares of the three terms."""
+    """Shares of the three terms. Raises InputError for values out of bounds."""
 
     box: float = 10.0
-    objectness: float = 1.0
+    #: Of the sum over an image's cells.
+    objectness: float = 0.0067
     classes: float = 1.0
     #: Share of every class target that is spread over all classes: labels are wrong now and then.
     smoothing: float = 0.1
@@ -41,6 +44,15 @@ class LossOptions:
     match: float = 2.5
     #: Whether the weights of the boxes count in the objectness term, too (the paper: no).
     weigh_objectness: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("box", "objectness", "classes"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"share {name} {getattr(self, name):g} is not a number from 0 on")
+        if not 0 <= self.smoothing < 1:
+            raise InputError(f"smoothing {self.smoothing:g} is not from 0 to below 1")
+        if not self.match >= 1:
+            raise InputError(f"match {self.match:g} is no factor of 1 or more")
 
 
 class Losses(NamedTuple):
@@ -63,10 +75,12 @@ def detection_loss(
     At every scale a box is taught to the anchors of about its shape in the cell of its centre and
     in the two nearest neighbours, and to the nearest anchor of all. EARL's confidence multiplies
     the classification term (cross entropy) and the box term (generalised IoU: complete IoU gave NaN
-    gradients) of every such match; objectness, whose target is the IoU reached, is unweighted. Sums
-    are divided by the number of matches. Boxes that are not taught somewhere have weight 0 there
-    instead of being picked out, so that nothing waits for the device. A batch without a box has
-    only an objectness term.
+    gradients) of every such match; objectness, whose target is the IoU reached, is unweighted.
+    The sums of the box and class terms are divided by the number of matches, that of objectness by
+    the number of images, which is the same for all methods: divided by matches it would weigh less
+    where one object has several boxes, and methods would differ in more than what they teach. Boxes
+    that are not taught somewhere have weight 0 there instead of being picked out, so that nothing
+    waits for the device. A batch without a box has only an objectness term.
     """
     zero = outputs[0].new_zeros(())
     box, classes, objectness, count = zero, zero, zero, zero
@@ -97,7 +111,7 @@ def detection_loss(
     count = count.clamp(min=1)
     box, objectness, classes = (
         options.box * box / count,
-        options.objectness * objectness / count,
+        options.objectness * objectness / len(targets.weight),
         options.classes * classes / count,
     )
     return Losses(box + objectness + classes, box, objectness, classes)

@@ -1,4 +1,4 @@
-"""Images as the network takes them: grey, in one size, and all in memory."""
+"""Images as the network takes them: grey, in one size, in memory."""
 
 from __future__ import annotations
 
@@ -16,23 +16,28 @@ from medmnist_det.formats.png import read_grey
 from medmnist_det.labels import Images
 
 if TYPE_CHECKING:
-    from jaxtyping import UInt8
+    from jaxtyping import Int, UInt8
     from torch import Tensor
 
 # Side of the squares that every size of network takes.
 _MULTIPLE = 32
 
 
+def padded_size(table: Images) -> Int[np.ndarray, "n 2"]:
+    """Return height and width of every image as the network takes it alone: multiples of 32."""
+    sides = np.stack([table.height, table.width], axis=1)
+    return -(-sides // _MULTIPLE) * _MULTIPLE
+
+
 def read_images(
     folder: Path, table: Images, progress: Callable[[int], None] = lambda _: None
 ) -> UInt8[Tensor, "n 1 h w"]:
-    """Return grey images, padded with black on the right and below to one size.
+    """Return grey images, padded with black on the right and below to the size that all fit in.
 
     Height and width are multiples of 32. ``progress`` is told how many were read since the last
     call. Raises InputError for what is no whole image, or has not the size that the table says.
     """
-    sides = [int(side.max(initial=1)) for side in (table.height, table.width)]
-    height, width = (-(-side // _MULTIPLE) * _MULTIPLE for side in sides)
+    height, width = padded_size(table).max(axis=0, initial=_MULTIPLE)
     images = np.zeros((len(table), 1, height, width), dtype=np.uint8)
     for k, name in enumerate(table.names):
         grey = read_grey(folder / name)

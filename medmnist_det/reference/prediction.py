@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torchvision.ops import box_iou, nms
 
-from medmnist_det.labels import Images, Labels, stack
+from medmnist_det.errors import InputError
+from medmnist_det.labels import Images, Labels
 from medmnist_det.reference.device import autocast
 from medmnist_det.reference.model import Detector, decode
-from medmnist_det.reference.pixels import read_images
+from medmnist_det.reference.pixels import padded_size, read_images
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, UInt8
+    from jaxtyping import Float, Int, UInt8
     from torch import Tensor
 
 
@@ -29,8 +30,50 @@ class PredictOptions:
     score: float = 0.001
     #: Boxes that overlap by more are about one object.
     overlap: float = 0.6
-    #: Most boxes of an image, as COCO counts them.
+    #: Most boxes of a class in an image: COCO's scores look at no more.
     most: int = 100
+
+
+def predict_files(
+    model: Detector,
+    folder: Path,
+    table: Images,
+    *,
+    batch: int = 64,
+    precision: str = "float32",
+    options: PredictOptions | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Labels:
+    """Return what :func:`predict` finds in files, of which it holds ``batch`` at a time.
+
+    Every image is padded on its own, and goes through the network with others of its size: what is
+    found in it does not depend on how large the others are. Raises InputError.
+    """
+    found = []
+    for rows in _of_one_size(table, batch):
+        part = Images(
+            ids=tuple(table.ids[row] for row in rows),
+            names=tuple(table.names[row] for row in rows),
+            width=table.width[rows],
+            height=table.height[rows],
+        )
+        pixels = read_images(folder, part)
+        labels = predict(model, pixels, part, batch=batch, precision=precision, options=options)
+        found.append(replace(labels, images=len(table), image=rows[labels.image]))
+        progress(len(rows))
+    if not found:
+        return _no_box(len(table))
+    columns = ("image", "box", "label", "score")
+    together = {name: np.concatenate([getattr(one, name) for one in found]) for name in columns}
+    return Labels.unsorted(images=len(table), **together)
+
+
+def _of_one_size(table: Images, batch: int) -> Iterator[Int[np.ndarray, " b"]]:
+    """Yield rows of images that are padded to the same size, ``batch`` at the most."""
+    _, size = np.unique(padded_size(table), axis=0, return_inverse=True)
+    for k in range(size.max(initial=-1) + 1):
+        rows = np.flatnonzero(size.ravel() == k)
+        yield from (rows[start : start + batch] for start in range(0, len(rows), batch))
 
 
 @torch.inference_mode()
@@ -40,15 +83,15 @@ def predict(
     table: Images,
     *,
     batch: int = 64,
+    precision: str = "float32",
     options: PredictOptions | None = None,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> Labels:
     """Return the boxes that a detector finds, in pixels, cut to the images of ``table``.
 
     Several cells see an object: their boxes and classes are averaged (:func:`voted`). Every object
     may be reported under several classes, each with its own score: objectness times the probability
-    of the class. Runs where the model is. No image, or none with an object, gives an
-    empty table.
+    of the class. Runs where the model is. No image, or none with an object, gives an empty table.
+    Raises InputError where the network gives no numbers.
     """
     options = options or PredictOptions()
     device = model.anchors.device
@@ -59,13 +102,14 @@ def predict(
     for start in range(0, len(images), batch):
         part = images[start : start + batch].to(device)
         limit = torch.from_numpy(size[start : start + batch]).to(device)
-        for k, found in enumerate(_boxes(model, part, limit, options)):
+        with autocast(device, precision):
+            outputs = model(part)
+        for k, found in enumerate(_boxes(model, outputs, limit, options)):
             box, score, label = (column.cpu().numpy() for column in found)
             columns.append([np.full(len(box), start + k), box, score, label])
-        progress(len(part))
     model.train(training)
     if not columns:
-        return Labels.empty(len(images))
+        return _no_box(len(images))
     image, box, score, label = (np.concatenate(column) for column in zip(*columns, strict=True))
     return Labels(
         images=len(images),
@@ -76,31 +120,8 @@ def predict(
     )
 
 
-# Images that are held at the same time.
-_CHUNK = 1024
-
-
-def predict_files(
-    model: Detector,
-    folder: Path,
-    table: Images,
-    *,
-    batch: int = 64,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Labels:
-    """Return what :func:`predict` finds in files, however many there are. Raises InputError."""
-    found = []
-    for start in range(0, len(table), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        some = Images(
-            ids=table.ids[part],
-            names=table.names[part],
-            width=table.width[part],
-            height=table.height[part],
-        )
-        images = read_images(folder, some)
-        found.append(predict(model, images, some, batch=batch, progress=progress))
-    return stack(found) if found else Labels.empty(0)
+def _no_box(images: int) -> Labels:
+    return replace(Labels.empty(images), score=np.zeros(0))
 
 
 # Boxes of an image that are looked at: an untrained network is unsure of everything.
@@ -108,23 +129,31 @@ _CANDIDATES = 1000
 
 
 def _boxes(
-    model: Detector, images: Tensor, limit: Float[Tensor, "b 4"], options: PredictOptions
+    model: Detector,
+    outputs: list[Float[Tensor, "b 3 gh gw k"]],
+    limit: Float[Tensor, "b 4"],
+    options: PredictOptions,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield boxes, scores and classes of every image of a batch, best first."""
-    with autocast(images.device):
-        outputs = model(images)
+    if not all(torch.isfinite(raw).all() for raw in outputs):
+        raise InputError(
+            "the detector gives what is no number: its weights are too large, or spoilt; train it "
+            "again with a lower --lr"
+        )
     boxes, objectness, classes = decode(outputs, model)
     boxes = torch.minimum(boxes.clamp_(min=0), limit[:, None])
     best = objectness.topk(min(_CANDIDATES, objectness.shape[1]), dim=1)
-    for box, sure, place, every in zip(boxes, *best, classes, strict=True):
+    for box, sure, place, every, edge in zip(boxes, *best, classes, limit, strict=True):
         box, probability = box[place], every[place]
         kept = (sure > options.score) & (box[:, 2:] > box[:, :2]).all(dim=1)
         box, sure, probability = voted(box[kept], sure[kept], probability[kept], options.overlap)
-        scores = (sure[:, None] * probability).flatten()
-        score, rank = scores.topk(min(options.most, len(scores)))
-        score, rank = score[score > options.score], rank[score > options.score]
-        number = classes.shape[2]
-        yield box[rank // number], score, rank % number
+        box = torch.minimum(box, edge)  # the mean of boxes at the edge may round beyond it
+        # Of every class the best, (most, classes), then all of them in one order.
+        scores, rank = (sure[:, None] * probability).topk(min(options.most, len(sure)), dim=0)
+        label = torch.arange(scores.shape[1], device=rank.device).expand_as(rank)
+        order = scores.flatten().argsort(descending=True, stable=True)
+        order = order[scores.flatten()[order] > options.score]
+        yield box[rank.flatten()[order]], scores.flatten()[order], label.flatten()[order]
 
 
 def voted(

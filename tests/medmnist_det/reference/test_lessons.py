@@ -73,7 +73,7 @@ def test_earl_weighs_a_fused_box_by_the_raters_behind_it(blind):
     share = learn(blind, "earl", confidence="share")
     looked = np.bincount(blind.crowd("train").labels.assigned[:, 0])
     assert share.weight == pytest.approx(earl.weight / looked[earl.table.labels.image])
-    even = learn(blind, "earl", normalise=True)
+    even = learn(blind, "earl", normalise_weights=True)
     assert even.weight.mean() == pytest.approx(1.0)
     assert even.weight / even.weight[0] == pytest.approx(earl.weight / earl.weight[0])
 
@@ -114,3 +114,12 @@ def test_details_that_do_not_belong_to_the_labels_are_refused(blind, tmp_path):
         details.write_text(content)
         with pytest.raises(InputError, match=f"{reason}.* run 'medmnist-det aggregate"):
             learn(Folder.open(path), "earl")
+
+
+def test_lessons_are_known_by_all_that_they_teach(blind, small):
+    methods = ("baseline", "rater:1", "rater:2", "wbf", "earl", "majority-vote", "dawid-skene")
+    found = {method: learn(blind, method).digest() for method in methods}
+    assert len(set(found.values())) == len(methods)
+    assert learn(small, "baseline").digest() == found["baseline"]
+    assert learn(blind, "earl", confidence="share").digest() != found["earl"]
+    assert lessons(blind, "val", "wbf", Weighting()).digest() != found["wbf"]

@@ -84,7 +84,11 @@ def by_loops(raws, taught, net, options):
             functional.binary_cross_entropy_with_logits(raw[..., 4], goal, reduction="sum")
         )
     count = max(count, 1)
-    return options.box * box / count, objectness / count, options.classes * classes / count
+    return (
+        options.box * box / count,
+        options.objectness * objectness / len(taught.weight),
+        options.classes * classes / count,
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -101,6 +105,31 @@ def test_it_is_what_loops_over_boxes_anchors_and_cells_give(seed, match):
     ]
     assert got == pytest.approx(expected, rel=1e-4)
     assert float(found.total.detach()) == pytest.approx(sum(got), rel=1e-5)
+
+
+def test_a_method_with_more_boxes_for_an_object_has_the_same_terms():
+    # The baseline teaches every rater's box of an object, which may be three copies of one.
+    net, raws, once = model(), outputs(1), targets(1)
+    thrice = Targets(*(torch.cat([column] * 3, dim=1) for column in once))
+    torch.testing.assert_close(
+        detection_loss(raws, thrice, net, LossOptions()),
+        detection_loss(raws, once, net, LossOptions()),
+    )
+
+
+def test_objectness_is_a_mean_over_images_whatever_is_in_them():
+    net, raws, taught = model(), outputs(1), targets(1)
+    alone = [
+        detection_loss(
+            [raw[k : k + 1] for raw in raws],
+            Targets(*(column[k : k + 1] for column in taught)),
+            net,
+            LossOptions(),
+        ).objectness
+        for k in range(2)
+    ]
+    together = detection_loss(raws, taught, net, LossOptions()).objectness
+    torch.testing.assert_close(together, (alone[0] + alone[1]) / 2)
 
 
 def test_weights_scale_the_class_and_box_terms_and_leave_objectness_alone():

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from medmnist_det.errors import InputError
+from medmnist_det.labels import Images
 from medmnist_det.reference import prediction
 from medmnist_det.reference.model import SIZES, Detector
 from medmnist_det.reference.pixels import named_images, read_images
@@ -36,14 +37,13 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_boxes_lie_in_their_images_best_first_and_at_most_so_many(detector, folder):
+def test_boxes_lie_in_their_images_best_first(detector, folder):
     table = named_images(folder)
     assert table.ids == (3, 6, 9)
     images = read_images(folder, table)
     assert images.shape == (3, 1, 96, 128)
-    found = predict(detector, images, table, options=PredictOptions(most=20))
+    found = predict(detector, images, table)
     assert len(found) > 0
-    assert np.bincount(found.image).max() <= 20
     assert found.box.min() >= 0
     assert (found.box[:, [0, 2]] <= table.width[found.image][:, None]).all()
     assert (found.box[:, [1, 3]] <= table.height[found.image][:, None]).all()
@@ -63,17 +63,36 @@ def test_every_score_is_that_of_its_box_and_class(detector, folder, monkeypatch)
     table = named_images(folder)
     first = replace(table, **{name: getattr(table, name)[:1] for name in vars(table)})
 
-    found = predict(detector, read_images(folder, first), first, options=PredictOptions(most=5))
+    found = predict(detector, read_images(folder, first), first, options=PredictOptions(most=3))
 
     rows = [
         (float(sure[k] * classes[k, label]), label, *box[k].tolist())
         for k in range(3)
         for label in range(3)
     ]
-    expected = np.array(sorted(rows, reverse=True)[:5])
+    expected = np.array(sorted(rows, reverse=True)[:8])  # the ninth scores 0
     np.testing.assert_allclose(found.score, expected[:, 0], rtol=1e-6)
     np.testing.assert_array_equal(found.label, expected[:, 1])
     np.testing.assert_allclose(found.box, expected[:, 2:], rtol=1e-6)
+
+
+def test_what_is_left_out_is_what_coco_does_not_count(detector, folder):
+    table = named_images(folder)
+    images = read_images(folder, table)
+    every = predict(detector, images, table, options=PredictOptions(most=10**6))
+    few = predict(detector, images, table, options=PredictOptions(most=5))
+    assert np.bincount(every.image).max() > 20  # 5 over all classes would leave fewer of each
+
+    def rows(labels):
+        columns = zip(labels.image, labels.label, labels.score, labels.box.tolist(), strict=True)
+        return sorted((i, k, score, tuple(box)) for i, k, score, box in columns)
+
+    kept = []
+    for image in range(3):
+        for label in range(4):
+            own = [row for row in rows(every) if row[:2] == (image, label)]
+            kept += sorted(own, key=lambda row: -row[2])[:5]
+    assert rows(few) == sorted(kept)
 
 
 def test_the_batch_does_not_matter(detector, folder):
@@ -82,6 +101,52 @@ def test_the_batch_does_not_matter(detector, folder):
     three = predict_files(detector, folder, table, batch=3)
     assert len(one) == pytest.approx(len(three), abs=3)
     assert one.score.max() == pytest.approx(three.score.max(), abs=1e-3)
+
+
+def test_a_box_does_not_depend_on_how_large_the_other_images_are(detector, folder):
+    alone = {}
+    table = named_images(folder)
+    for row in range(3):
+        table_of_one = Images(
+            ids=table.ids[row : row + 1],
+            names=table.names[row : row + 1],
+            width=table.width[row : row + 1],
+            height=table.height[row : row + 1],
+        )
+        alone[row] = predict_files(detector, folder, table_of_one)
+    Image.fromarray(np.full((200, 300), 255, np.uint8)).save(folder / "000010.png")
+    for batch in (1, 2, 64):
+        found = predict_files(detector, folder, named_images(folder), batch=batch)
+        assert len(found) > 0
+        assert (np.diff(found.image) >= 0).all()
+        for row, expected in alone.items():
+            here = found.image == row
+            assert (found.box[here] == expected.box).all()
+            assert (found.score[here] == expected.score).all()
+            assert (found.label[here] == expected.label).all()
+
+
+def test_no_more_images_are_held_than_a_batch(detector, folder, monkeypatch):
+    for k in range(20, 40):
+        Image.fromarray(np.full((64, 64), k, np.uint8)).save(folder / f"{k:06d}.png")
+    held, told = [], []
+
+    def reading(where, table):
+        held.append(len(table))
+        return read_images(where, table)
+
+    monkeypatch.setattr(prediction, "read_images", reading)
+    predict_files(detector, folder, named_images(folder), batch=6, progress=told.append)
+    assert max(held) == 6
+    assert sum(held) == sum(told) == 23
+
+
+def test_a_network_that_gives_no_numbers_is_refused(detector, folder):
+    table = named_images(folder)
+    with torch.no_grad():
+        detector.heads[0].bias[4] = float("nan")
+    with pytest.raises(InputError, match="gives what is no number"):
+        predict_files(detector, folder, table)
 
 
 def test_the_boxes_about_one_object_vote_on_its_place_and_class():
@@ -118,13 +183,12 @@ def test_names_that_are_no_numbers_are_ids_themselves(folder):
 
 def test_no_image_gives_no_box(detector, tmp_path):
     table = image_table_of_nothing()
+    assert predict_files(detector, tmp_path, table).score is not None
     assert len(predict_files(detector, tmp_path, table)) == 0
     assert len(predict(detector, torch.zeros(0, 1, 32, 32, dtype=torch.uint8), table)) == 0
 
 
 def image_table_of_nothing():
-    from medmnist_det.labels import Images
-
     return Images(ids=(), names=(), width=np.zeros(0, dtype=int), height=np.zeros(0, dtype=int))
 
 
@@ -147,7 +211,5 @@ def test_folders_without_images_and_files_that_are_none_are_refused(folder, tmp_
 
 
 def image_table_of(folder, name, size):
-    from medmnist_det.labels import Images
-
     width, height = (np.array([side]) for side in size)
     return Images(ids=(1,), names=(name,), width=width, height=height)

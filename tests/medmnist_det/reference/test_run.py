@@ -1,5 +1,6 @@
 """train-reference and predict as commands, on a tiny set."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+import cli
 from cli import app
 from medmnist_det.folder import Folder
 from medmnist_det.reference.checkpoint import load_checkpoint
@@ -82,7 +84,7 @@ def test_predict_gives_the_predictions_of_the_run(earl, blind, tmp_path):
 def test_every_method_trains_without_the_truth(method, blind, tmp_path):
     said = quick(blind.path, tmp_path / "run", "--method", method)
     assert "mAP@0.4" in said
-    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt").about["recipe"]["method"] == method
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt").recipe.method == method
 
 
 def test_only_the_oracle_wants_the_truth(blind, small, tmp_path):
@@ -103,34 +105,71 @@ def test_an_ensemble_is_a_detector_for_every_rater(blind, tmp_path):
     assert (tmp_path / "run" / "scores.json").is_file()
 
 
-def test_a_killed_run_goes_on_to_the_same_predictions(blind, tmp_path, monkeypatch):
-    from medmnist_det.reference import training as train
+@contextlib.contextmanager
+def one_epoch_only(title, epochs):
+    """Show a training by stopping it in its second epoch."""
 
+    def stop(moment):
+        if moment.epochs > 1:
+            raise KeyboardInterrupt
+
+    yield stop
+
+
+def test_a_stopped_run_goes_on_to_the_same_predictions(blind, tmp_path, monkeypatch):
     whole, part = tmp_path / "whole", tmp_path / "part"
     start(blind.path, whole, "--epochs", 2, "--batch", 8)
-    one_epoch = train._one_epoch
-
-    def interrupted(task, learner, pool, epoch, history):
-        if epoch == 1:
-            raise KeyboardInterrupt
-        return one_epoch(task, learner, pool, epoch, history)
-
-    monkeypatch.setattr(train, "_one_epoch", interrupted)
-    said = start(blind.path, part, "--epochs", 2, "--batch", 8, code=130)
-    assert "add --resume to the same command" in said
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(cli, "training", one_epoch_only)
+        said = start(blind.path, part, "--epochs", 2, "--batch", 8, code=130)
+    assert "stopped: what was done is kept; add --resume to the same command" in said
     said = start(blind.path, part, "--epochs", 2, "--batch", 8, code=2)
-    assert "1 of 2 epochs done); add --resume" in said
-    said = start(blind.path, part, "--epochs", 3, "--resume", code=2)
-    assert "was begun with epochs 2, not 3" in said
+    assert "there is a training already; add --resume" in said
+    for words, told in (
+        (("--epochs", 3), "was begun with --epochs 2, not 3"),
+        (("--lr", 0.1), "was begun with --lr 0.003, not 0.1"),
+        (("--model", "s"), "was begun with --model 'n', not 's'"),
+        (("--normalise-weights",), "was begun with --normalise-weights False, not True"),
+        (("--method", "baseline"), "was begun with --method 'earl', not 'baseline'"),
+    ):
+        assert told in start(blind.path, part, "--resume", *words, code=2)
     start(blind.path, part, "--resume")
     assert (part / "preds.json").read_bytes() == (whole / "preds.json").read_bytes()
+
+
+def test_precision_is_told_kept_and_gone_on_with(blind, tmp_path, monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    monkeypatch.setattr(cli, "training", one_epoch_only)
+    words = ["--epochs", 2, "--batch", 8, "--precision", "bfloat16"]
+    start(blind.path, tmp_path / "rough", *words, code=130)
+    start(blind.path, tmp_path / "run", *words[:-2], code=130)
+    monkeypatch.undo()
+    said = start(blind.path, tmp_path / "rough", "--resume", "--precision", "auto")
+    assert "on cpu in bfloat16" in said
+    said = start(blind.path, tmp_path / "run", "--resume", "--precision", "bfloat16", code=2)
+    assert "was begun with --precision 'float32', not 'bfloat16'" in said
+    said = start(blind.path, tmp_path / "run", "--resume")
+    assert "on cpu in float32" in said
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt").recipe.precision == "float32"
+
+
+def test_a_run_is_not_resumed_with_other_fused_labels(small, tmp_path, monkeypatch):
+    path = tmp_path / "set"
+    shutil.copytree(small.path, path)
+    with monkeypatch.context() as patched:
+        patched.setattr(cli, "training", one_epoch_only)
+        start(path, tmp_path / "run", "--epochs", 2, "--batch", 8, code=130)
+    call("aggregate", "--method", "wbf-agnostic", "--iou", 0.7, "--data", path)
+    said = start(path, tmp_path / "run", "--resume", code=2)
+    assert "was begun with other lessons" in said
+    shutil.rmtree(path / "fused")
+    start(path, tmp_path / "run", "--resume")
 
 
 def test_a_run_is_not_resumed_on_other_data_or_from_nothing(earl, blind, make_small, tmp_path):
     out, _ = earl
     other = make_small(tmp_path / "other", 1)
-    assert "was trained on another data set" in start(other.path, out, "--resume", code=2)
+    assert "was begun with other lessons" in start(other.path, out, "--resume", code=2)
     said = start(blind.path, tmp_path / "none", "--resume", code=2)
     assert "there is no training to go on with; leave --resume out" in said
 
@@ -144,7 +183,48 @@ def test_what_cannot_be_is_refused_in_a_sentence(blind, earl, tmp_path):
         assert "--device cuda: this machine has none" in said
     out, _ = earl
     assert "add --resume to go on" in quick(blind.path, out, code=2)
+    for words, told in (
+        (("--epochs", 0), "--epochs 0: must be from 1"),
+        (("--batch", 0), "--batch 0: must be from 1"),
+        (("--lr", "nan"), "--lr nan is not above 0"),
+        (("--seed", -1), "--seed -1: must be from 0"),
+        (("--method", "rater:9"), "has no rater '9'"),
+    ):
+        assert told in start(blind.path, tmp_path / "run", *words, code=2)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("missing", ["train", "test"])
+def test_a_set_without_a_split_is_refused_before_anything_is_made(missing, tmp_path):
+    path = tmp_path / "set"
+    words = {"--train": 12, "--val": 2, "--test": 2, f"--{missing}": 0}
+    few = [str(word) for pair in words.items() for word in pair]
+    call("generate", "--out", path, "--digits", "optdigits", "--canvas", 64, *few)
+    said = quick(path, tmp_path / "run", code=2)
+    assert f"has no {missing} images, without which nothing can be trained and scored" in said
+    assert f"--{missing} above 0" in said
+    assert not (path / "fused").exists()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_detector_of_other_classes_is_not_asked_about_a_data_set(earl, blind, tmp_path):
+    path = tmp_path / "set"
+    shutil.copytree(blind.path, path)
+    file = path / "truth" / "test.json"
+    content = json.loads(file.read_text())
+    content["categories"][0]["name"] = "cat"
+    file.write_text(json.dumps(content))
+    common = ["predict", "--checkpoint", earl[0] / "checkpoint.pt", "--out", tmp_path / "p.json"]
+    said = call(*common, "--data", path, code=2)
+    assert "cat" in said
+    assert not (tmp_path / "p.json").exists()
+    call(*common, "--images", path / "images" / "test")
+
+
+def test_processes_that_torchrun_did_not_start_are_refused(blind, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    said = quick(blind.path, tmp_path / "run", code=2)
+    assert "RANK is not set; start them with torchrun, or unset WORLD_SIZE" in said
 
 
 def test_a_crowd_without_a_box_is_refused(blind, tmp_path):
@@ -161,7 +241,7 @@ def test_a_crowd_without_a_box_is_refused(blind, tmp_path):
 def test_too_little_memory_names_the_option_that_helps(blind, tmp_path, monkeypatch):
     from medmnist_det.reference import run
 
-    def full(*_):
+    def full(*_, **__):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes")
 
     monkeypatch.setattr(run, "train", full)
@@ -173,12 +253,13 @@ def test_too_little_memory_names_the_option_that_helps(blind, tmp_path, monkeypa
 KEEP_ALL_WEIGHTS = """
 import sys, torch
 from cli import app
-from medmnist_det.reference import training as train
-place, saved = sys.argv.pop(1), train.Learner.saved
-def keep(self, history):
-    torch.save([p.detach() for p in self.model.parameters()], f"{place}/rank-{train.rank()}.pt")
-    return saved(self, history)
-train.Learner.saved = keep
+from medmnist_det.reference.learner import Learner
+from medmnist_det.reference.processes import rank
+place, state = sys.argv.pop(1), Learner.state
+def keep(self):
+    torch.save([p.detach() for p in self.model.parameters()], f"{place}/rank-{rank()}.pt")
+    return state(self)
+Learner.state = keep
 app()
 """
 
@@ -219,8 +300,7 @@ def test_two_processes_train_one_detector_together(blind, tmp_path):
 @pytest.mark.gpu
 def test_the_large_detector_trains_on_a_gpu(blind, tmp_path):
     call("train-reference", "--data", blind.path, "--out", tmp_path / "run", "--epochs", 1)
-    about = load_checkpoint(tmp_path / "run" / "checkpoint.pt").about
-    assert about["size"] == "s"
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt").recipe.model == "s"
     call("predict", "--checkpoint", tmp_path / "run" / "checkpoint.pt", "--data", blind.path,
          "--out", tmp_path / "preds.json")  # fmt: skip
     assert (tmp_path / "preds.json").read_bytes() == (tmp_path / "run" / "preds.json").read_bytes()
