@@ -122,7 +122,7 @@ def _from_file(path: Path, file: _File) -> Truth | None:
         label=label,
         bbox=bbox,
         area=np.array([row.area for row in rows], dtype=np.float64),
-        crowd=np.array([row.iscrowd for row in rows], dtype=np.int64) != 0,
+        iscrowd=np.array([row.iscrowd for row in rows], dtype=np.int64) != 0,
     )
 
 
@@ -183,7 +183,7 @@ def _entry_by_entry(path: Path) -> Truth:
         label=annotations.lookup("category_id", class_ids, "categories"),
         bbox=annotations.bboxes("bbox", zero_area=True),
         area=annotations.numbers("area") if annotations.have("area") else None,
-        crowd=annotations.flags("iscrowd") if annotations.have("iscrowd") else None,
+        iscrowd=annotations.flags("iscrowd") if annotations.have("iscrowd") else None,
     )
 
 

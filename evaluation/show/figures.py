@@ -60,6 +60,10 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+# Classes up to which a figure shows each of them.
+_MANY = 100
+
+
 def figures(found: Assessment) -> dict[str, Callable[[], Figure]]:
     """Return the figures that an assessment has data for, each drawn when called."""
     drawn: dict[str, Callable[[], Figure]] = {}
@@ -68,7 +72,8 @@ def figures(found: Assessment) -> dict[str, Callable[[], Figure]]:
         drawn["classes"] = lambda: _classes(found)
     if found.budgets:
         drawn["errors"] = lambda: _errors(found)
-    if found.confusion is not None and found.scores.objects:
+    matrix = found.confusion
+    if matrix is not None and found.scores.objects and len(matrix.classes) <= _MANY:
         drawn["confusion"] = lambda: _confusion(found)
     return drawn
 
@@ -124,18 +129,22 @@ def _precision_recall(found: Assessment) -> Figure:
     row = scores.thresholds.index(metric.thresholds[0])
     curves = scores.precision[row]
     figure, axes = _new(6.4, 5.2)
-    known = [k for k, one in enumerate(scores.classes) if one.ap[0] is not None]
-    few = len(known) <= 10
-    for place, k in enumerate(known):
+    few, many = len(scores.defined) <= 10, len(scores.defined) > _MANY
+    if many:
+        low, high = np.sort(curves, axis=1)[
+            :, [curves.shape[1] // 10, -1 - curves.shape[1] // 10]
+        ].T
+        axes.fill_between(RECALLS, low, high, color="#cbd5e1", lw=0, label="80% of classes")
+    for place, k in enumerate(() if many else scores.defined):
         colour = colormaps["tab10"](place % 10) if few else "#94a3b8"
         label = (
             f"{plain(scores.classes[k].name)[:24]}  {scores.classes[k].ap[0]:.3f}" if few else None
         )
         axes.plot(
-            RECALLS, curves[:, k], color=colour, lw=1.1, alpha=1 if few else 0.35, label=label
+            RECALLS, curves[:, place], color=colour, lw=1.1, alpha=1 if few else 0.35, label=label
         )
     mean = scores.headline[0].value
-    axes.plot(RECALLS, curves[:, known].mean(axis=1), color=_INK, lw=2.4, label=f"mean  {mean:.3f}")
+    axes.plot(RECALLS, curves.mean(axis=1), color=_INK, lw=2.4, label=f"mean  {mean:.3f}")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axes.set_title(f"Precision and recall at IoU {metric.thresholds[0]:g}")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title="class  AP")
@@ -144,7 +153,11 @@ def _precision_recall(found: Assessment) -> Figure:
 
 def _classes(found: Assessment) -> Figure:
     scores = found.scores
-    rows = [one for one in scores.classes if one.ap[0] is not None]
+    rows, title = [scores.classes[k] for k in scores.defined], "By class"
+    if len(rows) > _MANY:
+        worst = sorted(range(len(rows)), key=lambda k: rows[k].ap[0] or 0.0)[: _MANY // 2]
+        title = f"By class: the {len(worst)} of {len(rows):,} with the lowest AP"
+        rows = [rows[k] for k in worst]
     place = np.arange(len(rows))
     figure, axes = _new(6.4, max(2.2, 0.34 * len(rows) + 1))
     height = 0.8 / len(scores.metrics)
@@ -158,7 +171,7 @@ def _classes(found: Assessment) -> Figure:
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set(xlim=(0, 1), xlabel="average precision")
-    axes.set_title("By class")
+    axes.set_title(title)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return figure
 
@@ -192,7 +205,8 @@ def _confusion(found: Assessment) -> Figure:
     matrix = found.confusion
     if matrix is None:
         raise ValueError("this assessment has no confusion matrix")
-    counts, names = matrix.counts, [plain(name)[:16] for name in found.truth.classes.names]
+    counts = matrix.counts
+    names = [plain(found.truth.classes.names[k])[:16] for k in matrix.classes]
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(0.42 * len(counts) + 1.6, 12.0)
     figure, axes = _new(side + 0.6, side)

@@ -41,7 +41,7 @@ def test_the_quick_and_the_thorough_reader_return_the_same_truth(tmp_path_factor
     )
     assert quick.ids == tuple(sorted(ids))
     np.testing.assert_array_equal(quick.sizes, thorough.sizes)
-    for column in ("image", "bbox", "label", "score", "area", "crowd"):
+    for column in ("image", "bbox", "label", "score", "area", "iscrowd"):
         np.testing.assert_array_equal(getattr(quick.boxes, column), getattr(thorough.boxes, column))
 
 
@@ -76,7 +76,7 @@ def test_crowd_flags_may_be_written_in_any_way(tmp_path, no):
 
     truth = read_truth(write(tmp_path / "t.json", coco(4, rows)))
 
-    assert truth.boxes.crowd.tolist() == [k == 1 for k in range(len(rows))]
+    assert truth.boxes.iscrowd.tolist() == [k == 1 for k in range(len(rows))]
 
 
 def test_a_gzipped_truth_is_read(tmp_path):
