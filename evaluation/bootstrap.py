@@ -15,8 +15,9 @@ from evaluation.resampling import resampled_ap
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-# Resamples between two calls of a progress bar, and the most numbers that these may hold.
-_STEP, _NUMBERS = 200, 4_000_000
+# Resamples between two calls of a progress bar; fewer where there would be more weights of images
+# or APs of classes than this: some 150 MB.
+_STEP, _MOST_WEIGHTS, _MOST_AP = 200, 4_000_000, 16_000_000
 
 #: Of all intervals, and what is left for p.
 LEVEL, ALPHA = 0.95, 0.05
@@ -83,10 +84,10 @@ def resample(
         return np.zeros((0, len(metrics)))
     problem, matches = matching.problem, matching.matches
     rows = [[matching.row(value) for value in metric.thresholds] for metric in metrics]
-    numbers = max(problem.images, len(matches.found) * len(problem.classes_with_objects), 1)
-    step = min(_STEP, max(1, _NUMBERS // numbers))
+    curves = len(matches.found) * len(problem.classes_with_objects)
+    step = min(_MOST_WEIGHTS // max(problem.images, 1), _MOST_AP // max(curves, 1), _STEP)
     parts = []
-    for weights in draw(problem.images, resamples, seed, step=step):
+    for weights in draw(problem.images, resamples, seed, step=max(step, 1)):
         ap = resampled_ap(problem, matches, weights)
         parts.append(np.stack([_mean(ap[:, chosen]) for chosen in rows], axis=1))
         progress(len(ap))
