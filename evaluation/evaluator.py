@@ -177,8 +177,9 @@ def _array(values: Any) -> np.ndarray:
     form = getattr(getattr(values, "format", None), "name", "XYXY")
     if form != "XYXY":
         raise ValueError(f"boxes are in the format {form}; convert them to XYXY")
-    if isinstance(values, list | tuple) and any(hasattr(value, "detach") for value in values):
-        return np.array([_array(value) for value in values])
+    if isinstance(values, list | tuple):
+        tensors = any(hasattr(value, "detach") for value in values)
+        return np.array([*map(_array, values)] if tensors else values, dtype=np.float64)
     # A tensor that takes part in training, or lies on a device, has to come home first; numpy has
     # no bfloat16 and other short floats.
     if hasattr(values, "detach"):

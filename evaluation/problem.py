@@ -96,7 +96,8 @@ class Boxes:
             "area": labels.area,
             "iscrowd": labels.iscrowd,
         }
-        return cls.of(**columns | replaced)
+        columns.update(replaced)
+        return cls.of(**columns)
 
     def select(self, rows: np.ndarray) -> Self:
         """Return the table of the chosen rows (a mask or row numbers that keep images sorted)."""
