@@ -113,13 +113,14 @@ def _confusion(found: Assessment) -> dict[str, Any] | None:
     if matrix is None:
         return None
     names = [found.truth.classes.names[k] for k in matrix.classes]
-    dense = len(names) <= _DENSE
-    cells = np.stack([matrix.true, matrix.given, matrix.count], axis=1)
+    if len(names) <= _DENSE:
+        counts = {"counts": matrix.counts.tolist()}
+    else:
+        counts = {"cells": np.stack([matrix.true, matrix.given, matrix.count], axis=1).tolist()}
     return {
         "rows": [*names, "nothing"],
         "columns": [*names, "missed"],
-        "counts": matrix.counts.tolist() if dense else None,
-        "cells": None if dense else cells.tolist(),
+        **counts,
         "iou": matrix.iou,
         "score": matrix.score,
     }
