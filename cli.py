@@ -403,9 +403,13 @@ def evaluate(
     )
     source = open_truth(data, split, truth, images)
     with stages() as told:
-        found = [assess(source, path, options, rater=rater, progress=told) for path in files]
+        if len(files) == 2:
+            result = compare(source, (files[0], files[1]), options, rater=rater, progress=told)
+            found = [result.first, result.second]
+        else:
+            result = assess(source, files[0], options, rater=rater, progress=told)
+            found = [result]
     tell("warning", dict.fromkeys(line for one in found for line in one.warnings))
-    result = found[0] if len(found) == 1 else compare(*found)
     stdout().print(tables(result), crop=False)
     if json is not None:
         write_json(json, result)

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.bootstrap import Difference, Interval, difference, interval, resample
-from evaluation.budget import Budget, error_budget
-from evaluation.confusion import Confusion, confusion, working_point
+from evaluation.bootstrap import (
+    FEWEST,
+    LEVEL,
+    Difference,
+    Interval,
+    difference,
+    interval,
+    resample,
+)
+from evaluation.budget import Budget, error_budgets
+from evaluation.confusion import Confusion, confusion
 from evaluation.engines import Engine
-from evaluation.metrics import HEADLINE, Metric
+from evaluation.matching import Matching
+from evaluation.metrics import HEADLINE, Metric, union
 from evaluation.problem import Boxes, Problem, Truth, renumbered
 from evaluation.quality import Quality, label_quality
 from evaluation.read.predictions import Predictions, read_predictions
 from evaluation.read.source import Source
 from evaluation.read.truth import read_truth
 from evaluation.scores import Scores, score_problem
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -28,8 +37,11 @@ if TYPE_CHECKING:
 #: Boxes up to which intervals and errors cost less than a second and so come unasked.
 QUICK = 50_000
 
-#: Resamples where no number is asked for.
-RESAMPLES = 1000
+#: Resamples where no number is asked for, and the most that are made.
+RESAMPLES, MOST_RESAMPLES = 1000, 1_000_000
+
+#: Thresholds of all metrics together: what is kept of the curves grows with them.
+MOST_THRESHOLDS = 200
 
 # A file of one split scores next to nothing on another; these tell bad luck from a mix-up.
 _HOPELESS, _SENSIBLE = 0.05, 0.3
@@ -37,15 +49,34 @@ _HOPELESS, _SENSIBLE = 0.05, 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to compute besides the scores."""
+    """What to compute besides the scores. Raises InputError for values out of bounds."""
 
     metrics: tuple[Metric, ...] = HEADLINE
     engine: Engine = "hotcoco"
-    #: Resamples of the images; None: 1,000 for up to 50,000 boxes, else none.
+    #: Resamples of the images; None: 1,000 for up to 50,000 boxes and for comparisons, else none.
     bootstrap: int | None = None
     seed: int = 0
     #: Error budget, confusion matrix and sizes; None: for up to 50,000 boxes.
     errors: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.bootstrap and not FEWEST <= self.bootstrap <= MOST_RESAMPLES:
+            raise InputError(
+                f"--bootstrap {shown(self.bootstrap)}: give {FEWEST} to {MOST_RESAMPLES:,}, or 0 "
+                f"for no intervals; fewer cannot make a {LEVEL:.0%} interval, and 1,000 do for most"
+            )
+        if not 0 <= self.seed < 1 << 63:
+            raise InputError(f"--seed {shown(self.seed)}: give a whole number, 0 to 2**63 - 1")
+        names = [metric.name for metric in self.metrics]
+        twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
+        if twice is not None:
+            raise InputError(f"--iou: {twice} is asked for twice; leave one out")
+        count = len(union(self.metrics))
+        if count > MOST_THRESHOLDS:
+            raise InputError(
+                f"--iou: {count:,} thresholds in all; give {MOST_THRESHOLDS} at most, in larger "
+                "steps"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,12 +118,37 @@ def assess(
     progress: Progress = _silent,
 ) -> Assessment:
     """Return every number of a prediction file or label set. Raises InputError for bad files."""
+    predictions = _read(source, path, rater, progress)
+    return _assess(source, path, predictions, _decided(options, predictions), rater, progress)
+
+
+def _read(source: Source, path: Path, rater: str | None, progress: Progress) -> Predictions:
     progress(f"reading {path}", 0, 0)
-    predictions = read_predictions(path, source.truth, rater=rater, hint=source.hint)
+    return read_predictions(path, source.truth, rater=rater, hint=source.hint)
+
+
+def _decided(options: Options, *files: Predictions) -> Options:
+    """Return the options with what is left open decided, alike for all files."""
+    quick = max(len(one.boxes) for one in files) <= QUICK
+    resamples = RESAMPLES if quick or len(files) > 1 else 0
+    return replace(
+        options,
+        bootstrap=resamples if options.bootstrap is None else options.bootstrap,
+        errors=quick if options.errors is None else options.errors,
+    )
+
+
+def _assess(
+    source: Source,
+    path: Path,
+    predictions: Predictions,
+    options: Options,
+    rater: str | None,
+    progress: Progress,
+) -> Assessment:
     truth, boxes = _looked_at(source.truth, predictions)
-    problem = truth.problem(boxes)
-    quick = len(boxes) <= QUICK
-    errors = quick if options.errors is None else options.errors
+    problem, errors = truth.problem(boxes), bool(options.errors)
+    matching = Matching(problem, union(options.metrics), any_class=errors)
     progress(f"scoring {len(boxes):,} boxes", 0, 0)
     scores = score_problem(
         problem,
@@ -101,7 +157,10 @@ def assess(
         engine=options.engine,
         digit_sizes=errors,
     )
-    resampled = _resampled(problem, options, quick, progress)
+    resampled = _resampled(matching, options, progress)
+    first = options.metrics[0].thresholds[0]
+    whole = errors and len(problem.counted) == len(boxes)
+    pairs = matching.pairs if predictions.drawn and whole else None
     return Assessment(
         source=predictions.source,
         truth=truth,
@@ -114,11 +173,15 @@ def assess(
         ),
         resampled=resampled,
         seed=options.seed,
-        budgets=_budgets(problem, options.metrics, progress) if errors else (),
-        confusion=_confusion(problem, options.metrics[0]) if errors else None,
-        quality=label_quality(problem) if predictions.drawn else None,
+        budgets=_budgets(matching, options.metrics, progress) if errors else (),
+        confusion=confusion(matching, iou=first) if errors else None,
+        quality=label_quality(problem, pairs=pairs) if predictions.drawn else None,
         not_looked=len(source.truth.ids) - len(truth.ids),
-        warnings=(*predictions.warnings, *_mix_up(source, path, rater, len(boxes), scores)),
+        warnings=(
+            *truth.warnings,
+            *predictions.warnings,
+            *_mix_up(source, path, rater, len(boxes), scores),
+        ),
     )
 
 
@@ -130,38 +193,29 @@ def _looked_at(truth: Truth, predictions: Predictions) -> tuple[Truth, Boxes]:
 
 
 def _resampled(
-    problem: Problem, options: Options, quick: bool, progress: Progress
+    matching: Matching, options: Options, progress: Progress
 ) -> Float[np.ndarray, "B metrics"]:
-    count = options.bootstrap
-    if count is None:
-        count = RESAMPLES if quick else 0
-    done = 0
+    count, done = options.bootstrap or 0, 0
 
     def tell(more: int) -> None:
         nonlocal done
         done += more
         progress("resampling images", count, done)
 
-    return resample(problem, options.metrics, resamples=count, seed=options.seed, progress=tell)
+    return resample(matching, options.metrics, resamples=count, seed=options.seed, progress=tell)
 
 
 def _budgets(
-    problem: Problem, metrics: tuple[Metric, ...], progress: Progress
+    matching: Matching, metrics: tuple[Metric, ...], progress: Progress
 ) -> tuple[Budget, ...]:
-    steps, done = sum(len(metric.thresholds) for metric in metrics), 0
+    steps, done = len(union(metrics)), 0
 
     def tell(more: int) -> None:
         nonlocal done
         done += more
         progress("finding errors", steps, done)
 
-    budgets = [error_budget(problem, metric, progress=tell) for metric in metrics]
-    return tuple(budget for budget in budgets if budget is not None)
-
-
-def _confusion(problem: Problem, metric: Metric) -> Confusion:
-    iou = metric.thresholds[0]
-    return confusion(problem, iou=iou, score=working_point(problem, iou))
+    return error_budgets(matching, metrics, progress=tell)
 
 
 def _mix_up(
@@ -198,16 +252,36 @@ class Comparison:
     differences: tuple[Difference | None, ...]
 
 
-def compare(first: Assessment, second: Assessment) -> Comparison:
-    """Return the paired comparison of two assessments made with the same options.
+def compare(
+    source: Source,
+    paths: tuple[Path, Path],
+    options: Options,
+    *,
+    rater: str | None = None,
+    progress: Progress = _silent,
+) -> Comparison:
+    """Return the paired comparison of two files, both resampled alike, however large they are.
 
-    Raises InputError where they do not cover the same images (raters who looked at different ones).
+    Raises InputError for bad files, for options without resamples, and for raters who looked at
+    different images.
     """
-    if first.truth.ids != second.truth.ids:
+    if options.bootstrap == 0:
         raise InputError(
-            f"{first.source} and {second.source} cover different images; compare label sets of the "
-            "same images"
+            "--bootstrap 0: a comparison rests on resamples; leave it out, or score the files one "
+            "by one"
         )
+    read = [_read(source, path, rater, progress) for path in paths]
+    looked = [_looked_at(source.truth, one)[0].ids for one in read]
+    if looked[0] != looked[1]:
+        raise InputError(
+            f"{read[0].source} and {read[1].source} cover different images; compare label sets of "
+            "the same images"
+        )
+    options = _decided(options, *read)
+    first, second = (
+        _assess(source, path, one, options, rater, progress)
+        for path, one in zip(paths, read, strict=True)
+    )
     return Comparison(
         first=first,
         second=second,
@@ -217,6 +291,6 @@ def compare(first: Assessment, second: Assessment) -> Comparison:
                 second.scores.headline[k].value,
                 second.resampled[:, k] - first.resampled[:, k],
             )
-            for k in range(len(first.scores.metrics))
+            for k in range(len(options.metrics))
         ),
     )

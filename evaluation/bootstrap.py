@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.matching import match
-from evaluation.metrics import Metric, union
-from evaluation.problem import Problem
+from evaluation.matching import Matching
+from evaluation.metrics import Metric
 from evaluation.resampling import resampled_ap
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-# Resamples between two calls of a progress bar.
-_STEP = 200
+# Resamples between two calls of a progress bar; fewer where there would be more weights of images
+# or APs of classes than this: some 150 MB.
+_STEP, _MOST_WEIGHTS, _MOST_AP = 200, 4_000_000, 16_000_000
+
+#: Of all intervals, and what is left for p.
+LEVEL, ALPHA = 0.95, 0.05
+
+#: Fewer resamples can reject nothing at that level.
+FEWEST = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +33,7 @@ class Interval:
     low: float
     high: float
     resamples: int
-    level: float = 0.95
+    level: float = LEVEL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +47,27 @@ class Difference:
 
     @property
     def real(self) -> bool:
-        """Whether 0 lies outside the interval."""
-        return not self.interval.low <= 0.0 <= self.interval.high
+        """Whether p is below .05, and so 0 outside the interval: the one says the other."""
+        return self.p_value < ALPHA
 
 
-def draw(images: int, resamples: int, seed: int) -> Int[np.ndarray, "B images"]:
-    """Return how often each image is drawn when as many as there are are drawn with replacement."""
+def draw(
+    images: int, resamples: int, seed: int, *, step: int = _STEP
+) -> Iterator[Int[np.ndarray, "b images"]]:
+    """Yield how often each image is drawn when as many as there are are drawn with replacement.
+
+    ``step`` resamples at a time (the last may be fewer); what is drawn does not depend on it.
+    """
     rng = np.random.Generator(np.random.Philox(seed))
-    picks = rng.integers(0, max(images, 1), size=(resamples, images))
-    rows = np.arange(resamples)[:, None] * images
-    counts = np.bincount((picks + rows).ravel(), minlength=resamples * images)
-    return counts.reshape(resamples, images).astype(np.int32)
+    for start in range(0, resamples, step):
+        counts = np.empty((min(step, resamples - start), images), dtype=np.int32)
+        for row in counts:
+            row[:] = np.bincount(rng.integers(0, max(images, 1), size=images), minlength=images)
+        yield counts
 
 
 def resample(
-    problem: Problem,
+    matching: Matching,
     metrics: tuple[Metric, ...],
     *,
     resamples: int,
@@ -70,24 +82,19 @@ def resample(
     """
     if resamples == 0:
         return np.zeros((0, len(metrics)))
-    thresholds = union(metrics)
-    matches = match(problem, np.array(thresholds))
-    place = {value: row for row, value in enumerate(thresholds)}
-    weights = draw(problem.images, resamples, seed)
+    problem, matches = matching.problem, matching.matches
+    rows = [[matching.row(value) for value in metric.thresholds] for metric in metrics]
+    curves = len(matches.found) * len(problem.classes_with_objects)
+    step = min(_MOST_WEIGHTS // max(problem.images, 1), _MOST_AP // max(curves, 1), _STEP)
     parts = []
-    for start in range(0, resamples, _STEP):
-        ap = resampled_ap(problem, matches, weights[start : start + _STEP])
-        parts.append(
-            np.stack(
-                [_mean(ap[:, [place[value] for value in one.thresholds]]) for one in metrics],
-                axis=1,
-            )
-        )
+    for weights in draw(problem.images, resamples, seed, step=max(step, 1)):
+        ap = resampled_ap(problem, matches, weights)
+        parts.append(np.stack([_mean(ap[:, chosen]) for chosen in rows], axis=1))
         progress(len(ap))
     return np.concatenate(parts)
 
 
-def _mean(ap: Float[np.ndarray, "b T K"]) -> Float[np.ndarray, " b"]:
+def _mean(ap: Float[np.ndarray, "b T k"]) -> Float[np.ndarray, " b"]:
     known = ~np.isnan(ap)
     count = known.sum(axis=(1, 2))
     total = np.where(known, ap, 0.0).sum(axis=(1, 2))
@@ -95,31 +102,40 @@ def _mean(ap: Float[np.ndarray, "b T K"]) -> Float[np.ndarray, " b"]:
 
 
 def interval(
-    value: float,
-    values: Float[np.ndarray, " B"],
-    *,
-    level: float = 0.95,
-    bounds: tuple[float, float] = (0.0, 1.0),
+    value: float, values: Float[np.ndarray, " B"], *, bounds: tuple[float, float] = (0.0, 1.0)
 ) -> Interval | None:
-    """Return the interval of ``value`` from its resampled ``values``; None with fewer than two.
+    """Return the interval of ``value`` from its resampled ``values``; None with fewer than 40.
 
-    The resamples' spread is put around the value itself: AP's envelope makes resamples, which hold
-    some images several times, score higher than the data they come from, so that plain percentiles
-    can miss the very number that they are about. NaN values are left out.
+    It holds the numbers that the test behind ``Difference.p_value`` does not reject. The resamples'
+    spread is put around the value itself: AP's envelope makes resamples, which hold some images
+    several times, score higher than the data they come from, so that plain percentiles can miss
+    the very number that they are about. NaN values are left out.
     """
     values = values[~np.isnan(values)]
-    if len(values) < 2:
+    if len(values) < FEWEST:
         return None
-    tail = (1 - level) / 2
     # np.quantile would do, but its first call imports numpy.ma: a tenth of a whole evaluation.
-    ordered = np.sort(values - values.mean())
-    low, high = np.interp([tail, 1 - tail], np.linspace(0, 1, len(ordered)), ordered)
+    chance = np.sort(values - values.mean())
+    outside = _rejected(len(chance))
+    low, high = chance[outside], chance[-1 - outside]
     return Interval(
         low=float(np.clip(value - high, *bounds)),
         high=float(np.clip(value - low, *bounds)),
         resamples=len(values),
-        level=level,
     )
+
+
+def _p_value(beyond: int, resamples: int) -> float:
+    # The data themselves are one more resample, so that a p-value is never 0.
+    return min(1.0, 2 * (beyond + 1) / (resamples + 1))
+
+
+def _rejected(resamples: int) -> int:
+    """Return the most resamples that can lie beyond a number which is rejected all the same."""
+    count = max(int(ALPHA * (resamples + 1) / 2) - 2, 0)
+    while _p_value(count + 1, resamples) < ALPHA:
+        count += 1
+    return count
 
 
 def difference(
@@ -127,7 +143,8 @@ def difference(
 ) -> Difference | None:
     """Return second - first with its paired interval; None where either is undefined.
 
-    ``deltas`` are the differences on the same resamples.
+    ``deltas`` are the differences on the same resamples. p and the interval are one statistic: 0
+    lies outside the interval exactly where p is below .05.
     """
     if first is None or second is None:
         return None
@@ -137,7 +154,5 @@ def difference(
         return None
     deltas = deltas[~np.isnan(deltas)]
     chance = deltas - deltas.mean()
-    beyond = min(np.count_nonzero(chance >= value), np.count_nonzero(chance <= value))
-    # The data themselves are one more resample, so that a p-value is never 0.
-    p_value = min(1.0, 2 * (int(beyond) + 1) / (len(deltas) + 1))
-    return Difference(value=value, interval=spread, p_value=p_value)
+    beyond = int(min(np.count_nonzero(chance >= value), np.count_nonzero(chance <= value)))
+    return Difference(value=value, interval=spread, p_value=_p_value(beyond, len(deltas)))

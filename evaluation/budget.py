@@ -22,7 +22,7 @@ Where we differ from TIDE: its partner is sought among objects of the same class
 box right on an object but of the wrong class is called a location error if it also grazes a
 neighbour of its own class. A class whose objects are all missed scores 1 once it is not asked for
 and claims nothing, 0 while it claims something; TIDE drops the class. Boxes suffice; no
-segmentation is looked at. Crowd regions and what falls on them are left out, as in AP.
+segmentation is looked at. Iscrowd regions and what falls on them are left out, as in AP.
 """
 
 from __future__ import annotations
@@ -35,16 +35,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.matching import Matches, match, overlapping
-from evaluation.metrics import Metric
-from evaluation.problem import Problem
-from evaluation.resampling import RecallSteps, to_be_found
+from evaluation.matching import BACKGROUND_IOU, Matching
+from evaluation.metrics import Metric, union
+from evaluation.resampling import RecallSteps
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
-
-#: IoU below which a box has nothing to do with an object: TIDE's value.
-BACKGROUND_IOU = 0.1
 
 KINDS = ("class", "location", "both", "duplicate", "background", "missed")
 _CLASS, _LOCATION, _BOTH, _DUPLICATE, _BACKGROUND, _MISSED = range(6)
@@ -76,24 +72,30 @@ class Budget:
     losses: tuple[Loss, ...]
 
 
-def error_budget(
-    problem: Problem, metric: Metric, *, progress: Callable[[int], None] = lambda _: None
-) -> Budget | None:
-    """Return where the points of a metric are lost; None where the metric is undefined.
+def error_budgets(
+    matching: Matching,
+    metrics: tuple[Metric, ...],
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+) -> tuple[Budget, ...]:
+    """Return where the points of each metric are lost; nothing where there is no object.
 
-    Over several thresholds every number is the mean of the thresholds' own. ``progress`` is told
-    of every threshold done.
+    Over several thresholds every number is the mean of the thresholds' own. The matching has all
+    thresholds of the metrics. ``progress`` is told of every threshold done.
     """
-    if not to_be_found(problem).any():
-        return None
-    partners = _partners(problem)
-    matches = match(problem, np.array(metric.thresholds))
-    counts, values = [], []
-    for t, threshold in enumerate(metric.thresholds):
-        case = _Case(problem, partners, matches, t, threshold)
-        counts.append(case.counts())
-        values.append(case.values())
+    if not matching.problem.to_be_found.any():
+        return ()
+    partners, cases = _partners(matching), {}
+    for threshold in union(metrics):
+        case = _Case(matching, partners, threshold)
+        cases[threshold] = case.counts(), case.values()
         progress(1)
+    return tuple(_budget(one, [cases[value] for value in one.thresholds]) for one in metrics)
+
+
+def _budget(metric: Metric, cases: list[tuple[np.ndarray, np.ndarray]]) -> Budget:
+    """Return the mean of the thresholds' counts and of their mAPs after every set of repairs."""
+    counts, values = zip(*cases, strict=True)
     count, value = np.mean(counts, axis=0), 100 * np.mean(values, axis=0)
     points = _shapley(value)
     return Budget(
@@ -139,10 +141,10 @@ class _Partners:
     same_class: Bool[np.ndarray, " n"]
 
 
-def _partners(problem: Problem) -> _Partners:
+def _partners(matching: Matching) -> _Partners:
+    problem, pairs = matching.problem, matching.pairs
     detections, objects = problem.detections, problem.objects
-    pairs = overlapping(detections, objects, at_least=BACKGROUND_IOU)
-    pairs = pairs.select(to_be_found(problem)[pairs.object])
+    pairs = pairs.select((pairs.iou >= BACKGROUND_IOU) & problem.to_be_found[pairs.object])
     same = detections.label[pairs.detection] == objects.label[pairs.object]
     # Of equal overlaps the object of its own class: that is the lesser mistake.
     order = np.lexsort((-pairs.object, same, pairs.iou, pairs.detection))
@@ -158,9 +160,8 @@ def _partners(problem: Problem) -> _Partners:
 class _Case:
     """All detections that count and all objects at one threshold, each with its kind."""
 
-    def __init__(
-        self, problem: Problem, partners: _Partners, matches: Matches, t: int, threshold: float
-    ) -> None:
+    def __init__(self, matching: Matching, partners: _Partners, threshold: float) -> None:
+        problem, matches, t = matching.problem, matching.matches, matching.row(threshold)
         counts = ~matches.ignored[t]
         row, found = matches.row[counts], matches.found[t][counts]
         right = found < len(problem.objects)
@@ -173,7 +174,7 @@ class _Case:
             [_RIGHT, _BACKGROUND, np.where(same, _DUPLICATE, _CLASS)],
             np.where(same, _LOCATION, _BOTH),
         )
-        self.free = to_be_found(problem)
+        self.free = problem.to_be_found.copy()
         self.free[found[right]] = False
         self.missed = self.free.copy()
         self.missed[partner[(self.kind == _CLASS) | (self.kind == _LOCATION)]] = False
@@ -186,7 +187,7 @@ class _Case:
     def values(self) -> Float[np.ndarray, " 64"]:
         """Return mAP after every set of repairs."""
         problem = self.problem
-        proper = to_be_found(problem)
+        proper = problem.to_be_found
         objects = np.bincount(problem.objects.label[proper], minlength=problem.classes)
         missed = np.bincount(problem.objects.label[self.missed], minlength=problem.classes)
         won = np.stack([self._winners(kinds) for kinds in _MENDING])

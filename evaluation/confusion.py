@@ -12,25 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.matching import Pairs, match, overlapping
+from evaluation.matching import Matching, Pairs, overlapping
 from evaluation.problem import Boxes, Problem
-from evaluation.resampling import to_be_found
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Confusion:
-    """Counts of objects by true class (rows) and of boxes by given class (columns).
-
-    The last column counts objects that no box is on, the last row boxes that are on no object.
-    """
-
-    counts: Int[np.ndarray, "K+1 K+1"]
-    iou: float
-    #: Boxes below this score were left out.
-    score: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,21 +24,60 @@ class Pairing:
     """One-to-one pairs of boxes and objects, and what was left over on either side."""
 
     pairs: Pairs
-    #: Rows of boxes on no object. Boxes that lie in a crowd region are not among them.
+    #: Rows of boxes on no object. Boxes that lie in an iscrowd region are not among them.
     spurious: Int[np.ndarray, " s"]
     #: Rows of objects that no box is on.
     missed: Int[np.ndarray, " m"]
 
 
-def pair_up(boxes: Boxes, objects: Boxes, *, iou: float) -> Pairing:
-    """Return the pairs of at least that IoU, closest first. Either side may be empty."""
-    pairs = overlapping(boxes, objects, at_least=iou)
-    in_crowd = objects.crowd[pairs.object]
-    spurious = np.ones(len(boxes), dtype=bool)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Confusion:
+    """Counts of objects by true class (rows) and of boxes by given class (columns).
+
+    Only classes that an object or a box has stand in it. One past the last class as column are
+    objects that no box is on, as row boxes that are on no object.
+    """
+
+    #: Class indices, ascending.
+    classes: Int[np.ndarray, " k"]
+    #: Rows and columns of the cells that are not 0, row by row, and what they count.
+    true: Int[np.ndarray, " c"]
+    given: Int[np.ndarray, " c"]
+    count: Int[np.ndarray, " c"]
+    iou: float
+    #: Boxes below this score were left out.
+    score: float
+    #: Boxes are rows of the problem's detections.
+    pairing: Pairing
+
+    @property
+    def counts(self) -> Int[np.ndarray, "k+1 k+1"]:
+        """The matrix itself, which takes 8 (k + 1)^2 bytes."""
+        counts = np.zeros((len(self.classes) + 1,) * 2, dtype=np.int64)
+        counts[self.true, self.given] = self.count
+        return counts
+
+
+def pair_up(
+    boxes: Boxes,
+    objects: Boxes,
+    *,
+    iou: float,
+    kept: Bool[np.ndarray, " n"] | None = None,
+    pairs: Pairs | None = None,
+) -> Pairing:
+    """Return the pairs of at least that IoU, closest first. Either side may be empty.
+
+    Boxes that are not ``kept`` take no part. ``pairs`` are those of at least a lower IoU, if known.
+    """
+    pairs = overlapping(boxes, objects, at_least=iou) if pairs is None else pairs
+    spurious = np.ones(len(boxes), dtype=bool) if kept is None else kept.copy()
+    pairs = pairs.select((pairs.iou >= iou) & spurious[pairs.detection])
+    in_crowd = objects.iscrowd[pairs.object]
     spurious[pairs.detection[in_crowd]] = False
     pairs = _closest(pairs.select(np.flatnonzero(~in_crowd)), boxes, objects)
     spurious[pairs.detection] = False
-    missed = ~objects.crowd
+    missed = ~objects.iscrowd
     missed[pairs.object] = False
     return Pairing(pairs=pairs, spurious=np.flatnonzero(spurious), missed=np.flatnonzero(missed))
 
@@ -79,51 +104,64 @@ def _closest(pairs: Pairs, boxes: Boxes, objects: Boxes) -> Pairs:
     )
 
 
-def working_point(problem: Problem, iou: float) -> float:
+def working_point(matching: Matching, iou: float) -> float:
     """Return the score above (and at) which keeping boxes gives the best F1 over all classes.
 
-    F1 = 2 x right / (kept + objects), with COCO's matches at that IoU. Of equal ones the highest
-    score; 0 where no box is right.
+    F1 = 2 x right / (kept + objects), with COCO's matches at that IoU, which is one of the
+    matching's. Of equal ones the highest score; 0 where no box is right.
     """
-    matches = match(problem, np.array([iou]))
-    counts = ~matches.ignored[0]
+    problem, matches, row = matching.problem, matching.matches, matching.row(iou)
+    counts = ~matches.ignored[row]
     score = problem.detections.score[matches.row[counts]]
-    right = matches.found[0][counts] < len(problem.objects)
+    right = matches.found[row][counts] < len(problem.objects)
     if not right.any():
         return 0.0
     order = np.argsort(-score, kind="stable")
     score, right = score[order], np.cumsum(right[order])
     # Boxes of equal score are kept or dropped together.
     last = np.flatnonzero(np.diff(score, append=-np.inf))
-    f1 = 2 * right[last] / (last + 1 + np.count_nonzero(to_be_found(problem)))
+    f1 = 2 * right[last] / (last + 1 + np.count_nonzero(problem.to_be_found))
     return float(score[last[np.argmax(f1)]])
 
 
-def kept_at(boxes: Boxes, score: float) -> Bool[np.ndarray, " n"]:
-    """Return which boxes a working point keeps."""
-    return boxes.score >= score
+def confusion(matching: Matching, *, iou: float, score: float | None = None) -> Confusion:
+    """Return the confusions of the counted boxes that score at least ``score``.
+
+    Without one from the :func:`working_point` at that IoU.
+    """
+    problem = matching.problem
+    boxes, objects = problem.detections, problem.objects
+    score = working_point(matching, iou) if score is None else score
+    kept = np.zeros(len(boxes), dtype=bool)
+    kept[problem.counted] = problem.counted_boxes.score >= score
+    pairing = pair_up(boxes, objects, iou=iou, kept=kept, pairs=matching.pairs)
+    pairs, nothing = pairing.pairs, problem.classes
+    missed, spurious = objects.label[pairing.missed], boxes.label[pairing.spurious]
+    true = [objects.label[pairs.object], missed, np.full(len(spurious), nothing)]
+    given = [boxes.label[pairs.detection], np.full(len(missed), nothing), spurious]
+    cell = np.sort(np.concatenate(true) * (nothing + 1) + np.concatenate(given))
+    first = np.flatnonzero(np.diff(cell, prepend=-1))
+    true, given = np.divmod(cell[first], nothing + 1)
+    there = np.bincount(np.concatenate([objects.label, boxes.label[kept]]), minlength=nothing)
+    classes = np.flatnonzero(there)
+    return Confusion(
+        classes=classes,
+        true=np.searchsorted(classes, true),
+        given=np.searchsorted(classes, given),
+        count=np.diff(first, append=len(cell)),
+        iou=iou,
+        score=score,
+        pairing=pairing,
+    )
 
 
-def confusion(problem: Problem, *, iou: float, score: float) -> Confusion:
-    """Return the confusion matrix of the boxes that score at least ``score``."""
-    boxes = problem.detections.select(kept_at(problem.detections, score))
-    pairing = pair_up(boxes, problem.objects, iou=iou)
-    counts = np.zeros((problem.classes + 1, problem.classes + 1), dtype=np.int64)
-    true = problem.objects.label[pairing.pairs.object]
-    np.add.at(counts, (true, boxes.label[pairing.pairs.detection]), 1)
-    np.add.at(counts[:, -1], problem.objects.label[pairing.missed], 1)
-    np.add.at(counts[-1], boxes.label[pairing.spurious], 1)
-    return Confusion(counts=counts, iou=iou, score=score)
-
-
-def mistakes_per_image(problem: Problem, *, iou: float, score: float) -> Float[np.ndarray, " i"]:
+def mistakes_per_image(problem: Problem, pairing: Pairing) -> Float[np.ndarray, " i"]:
     """Return the mistakes in every image: missed objects, boxes on nothing, wrong classes."""
-    boxes = problem.detections.select(kept_at(problem.detections, score))
-    pairing = pair_up(boxes, problem.objects, iou=iou)
-    wrong = boxes.label[pairing.pairs.detection] != problem.objects.label[pairing.pairs.object]
+    boxes, objects, pairs = problem.detections, problem.objects, pairing.pairs
+    wrong = boxes.label[pairs.detection] != objects.label[pairs.object]
     images = (
-        problem.objects.image[pairing.missed],
+        objects.image[pairing.missed],
         boxes.image[pairing.spurious],
-        problem.objects.image[pairing.pairs.object[wrong]],
+        objects.image[pairs.object[wrong]],
     )
     return np.bincount(np.concatenate(images), minlength=problem.images).astype(np.float64)

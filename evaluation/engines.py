@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import io
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from evaluation.problem import Boxes, Problem
+from evaluation.problem import LARGEST_AREA, MOST_COUNTED, Boxes, Problem
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
 
 Engine = Literal["hotcoco", "pycocotools"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 #: At most so many detections of a class count in an image: COCO's three limits.
-LIMITS = (1, 10, 100)
+LIMITS = (1, 10, MOST_COUNTED)
 
 #: The recalls at which precision is read: COCO's 101.
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -40,10 +41,10 @@ class Size:
 
 #: COCO's ranges. The first is always all objects.
 COCO_SIZES = (
-    Size("all", 0.0, 1e10),
+    Size("all", 0.0, LARGEST_AREA),
     Size("small", 0.0, 32.0**2),
     Size("medium", 32.0**2, 96.0**2),
-    Size("large", 96.0**2, 1e10),
+    Size("large", 96.0**2, LARGEST_AREA),
 )
 
 
@@ -82,6 +83,50 @@ def run(
     return Curves(precision=precision, recall=recall)
 
 
+# Bytes of precision that are asked for at a time: 100 classes with eleven sizes at eleven
+# thresholds. Both engines hold some three times as much.
+_BYTES = 30_000_000
+
+
+def run_by_class(
+    problem: Problem,
+    thresholds: Float[np.ndarray, " T"],
+    *,
+    sizes: tuple[Size, ...] = COCO_SIZES,
+    engine: Engine = "hotcoco",
+) -> Iterator[Curves]:
+    """Yield :func:`run` of ``problem.classes_with_objects``, some classes at a time.
+
+    Other classes have no curve, and cost nothing. No such class yields nothing.
+    """
+    one_class = 8 * len(thresholds) * len(RECALLS) * len(sizes) * len(LIMITS)
+    step = max(1, _BYTES // max(one_class, 1))
+    classes = problem.classes_with_objects
+    for start in range(0, len(classes), step):
+        part = _only(problem, classes[start : start + step])
+        yield run(part, thresholds, sizes=sizes, engine=engine)
+
+
+def _only(problem: Problem, classes: Int[np.ndarray, " k"]) -> Problem:
+    """Return the problem of some of the classes, and of the images where anything of these is."""
+    if len(classes) == problem.classes:
+        return problem
+    place = np.full(problem.classes, -1)
+    place[classes] = np.arange(len(classes))
+    objects, detections = (
+        boxes.select(place[boxes.label] >= 0) for boxes in (problem.objects, problem.counted_boxes)
+    )
+    present = np.zeros(problem.images, dtype=bool)
+    present[objects.image] = present[detections.image] = True
+    row = np.cumsum(present) - 1
+    return Problem(
+        images=int(present.sum()),
+        classes=len(classes),
+        objects=replace(objects, image=row[objects.image], label=place[objects.label]),
+        detections=replace(detections, image=row[detections.image], label=place[detections.label]),
+    )
+
+
 def describe(engine: Engine) -> str:
     """Return the engine's name and version."""
     if engine == "hotcoco":
@@ -109,7 +154,7 @@ def _configure(evaluator: Any, thresholds: np.ndarray, ranges: _Ranges) -> None:
 def _hotcoco(problem: Problem, thresholds: np.ndarray, ranges: _Ranges) -> _Arrays:
     import hotcoco
 
-    objects, detections = problem.objects, problem.detections
+    objects, detections = problem.objects, problem.counted_boxes
     truth = hotcoco.COCO.from_arrays(
         _images(problem),
         _categories(problem),
@@ -117,7 +162,7 @@ def _hotcoco(problem: Problem, thresholds: np.ndarray, ranges: _Ranges) -> _Arra
         objects.label + 1,
         objects.bbox,
         area=objects.area,
-        iscrowd=objects.crowd.astype(np.int64),
+        iscrowd=objects.iscrowd.astype(np.int64),
     )
     rows = np.empty((len(detections), 7))
     rows[:, 0] = detections.image + 1
@@ -149,7 +194,7 @@ def _pycocotools(problem: Problem, thresholds: np.ndarray, ranges: _Ranges) -> _
 
     # It reports its progress with bare print calls; our output is for our results.
     with contextlib.redirect_stdout(io.StringIO()):
-        evaluator = COCOeval(index(problem.objects), index(problem.detections), "bbox")
+        evaluator = COCOeval(index(problem.objects), index(problem.counted_boxes), "bbox")
         _configure(evaluator, thresholds, ranges)
         evaluator.evaluate()
         evaluator.accumulate()
@@ -165,7 +210,7 @@ def _categories(problem: Problem) -> list[dict[str, Any]]:
 
 
 def _annotations(boxes: Boxes) -> list[dict[str, Any]]:
-    columns = (boxes.image + 1, boxes.label + 1, boxes.bbox, boxes.score, boxes.area, boxes.crowd)
+    columns = (boxes.image + 1, boxes.label + 1, boxes.bbox, boxes.score, boxes.area, boxes.iscrowd)
     return [
         {
             "id": row,

@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluation.engines import Engine
 from evaluation.metrics import HEADLINE, Metric
-from evaluation.problem import Boxes, Problem, truth_of
+from evaluation.problem import Boxes, Problem, problem_of
 from evaluation.scores import Scores, score_problem
 from medmnist_det.boxes import xyxy_to_xywh
 from medmnist_det.labels import Labels, LabelSet
@@ -24,23 +24,11 @@ def score(
 ) -> Scores:
     """Return the scores of predictions whose rows point into the truth's image and class tables.
 
-    Without a score column every box scores 1. Raises ValueError where the tables do not fit.
+    Without a score column every box scores 1. Where the predictions say who looked at which image,
+    images that nobody looked at are left out. Raises ValueError where the tables do not fit.
     """
-    if predictions.images != len(truth.images):
-        raise ValueError(
-            f"predictions for {predictions.images} images, truth for {len(truth.images)}"
-        )
-    table = truth_of(truth)
-    row = {key: k for k, key in enumerate(table.ids)}
-    place = np.array([row[key] for key in truth.images.ids], dtype=np.int64)
-    boxes = Boxes.of(
-        image=place[predictions.image],
-        bbox=xyxy_to_xywh(predictions.box),
-        label=predictions.label,
-        score=predictions.score,
-    )
-    _check_labels(boxes.label, len(truth.classes))
-    return score_problem(table.problem(boxes), table.classes.names, metrics=metrics, engine=engine)
+    table, problem = problem_of(truth, predictions)
+    return score_problem(problem, table.classes.names, metrics=metrics, engine=engine)
 
 
 def headline(truth: LabelSet, predictions: Labels) -> dict[str, float | None]:
@@ -53,13 +41,13 @@ class Evaluator:
     """Collects batches and scores them; give every image once, also those without a box.
 
     Boxes are ``x_min, y_min, x_max, y_max`` in pixels. What ``numpy.asarray`` takes is fine, and
-    so are tensors on any device. (A class with one object scores 1 - 2e-16 at best: pycocotools
-    adds that much to every denominator.)
+    so are tensors on any device and of any precision. (A class with one object scores 1 - 2e-16 at
+    best: pycocotools adds that much to every denominator.)
 
-    >>> evaluator = Evaluator(classes=["cat", "dog"])
+    >>> evaluator = Evaluator(classes=["cat", "dog"], first_label=1)
     >>> evaluator.update(
-    ...     predictions=[{"boxes": [[0, 0, 9, 9]], "labels": [1], "scores": [0.8]}],
-    ...     truths=[{"boxes": [[0, 0, 9, 9]], "labels": [1]}],
+    ...     predictions=[{"boxes": [[0, 0, 9, 9]], "labels": [2], "scores": [0.8]}],
+    ...     truths=[{"boxes": [[0, 0, 9, 9]], "labels": [2]}],
     ... )
     >>> round(evaluator.compute().headline[0].value, 12)
     1.0
@@ -67,12 +55,20 @@ class Evaluator:
 
     def __init__(
         self,
-        classes: Sequence[str] | int,
+        classes: Mapping[int, str] | Sequence[str] | int,
         *,
+        first_label: int | None = None,
         metrics: tuple[Metric, ...] = HEADLINE,
         engine: Engine = "hotcoco",
     ) -> None:
-        self.classes = tuple(map(str, range(classes) if isinstance(classes, int) else classes))
+        """Prepare for labels of these classes: names in order, their number, or {label: name}.
+
+        ``first_label`` is the label of the first name, without which a shift by one would pass for
+        poor detection: 1 for torchvision's models and this package's Dataset, where 0 is the
+        background, 0 for networks that count from 0. A mapping says it itself. Raises ValueError
+        where it is missing, or of no use.
+        """
+        self.labels, self.classes = _label_table(classes, first_label)
         self.metrics = metrics
         self.engine: Engine = engine
         self.reset()
@@ -131,8 +127,20 @@ class Evaluator:
                 f"image {k} of the batch: a box has a negative size; boxes are x_min, y_min, "
                 "x_max, y_max"
             )
-        _check_labels(columns["labels"], len(self.classes))
-        return columns | {"boxes": xyxy_to_xywh(boxes)}
+        return columns | {"boxes": xyxy_to_xywh(boxes), "labels": self._index(columns["labels"], k)}
+
+    def _index(self, labels: np.ndarray, k: int) -> np.ndarray:
+        """Return the class index of every label."""
+        place = np.minimum(np.searchsorted(self.labels, labels), max(len(self.labels) - 1, 0))
+        known = self.labels.take(place) == labels if len(self.labels) else labels != labels
+        if not known.all():
+            named = "none" if len(self.labels) == 0 else f"{self.labels[0]} to {self.labels[-1]}"
+            raise ValueError(
+                f"image {k} of the batch: label {labels[~known][0]:g} is not among those of the "
+                f"{len(self.labels)} classes, {named}; labels begin with first_label, which is 1 "
+                "where 0 is the background, as in torchvision and in this package's Dataset"
+            )
+        return place
 
     def compute(self) -> Scores:
         """Return the scores of all images so far; collecting may go on afterwards."""
@@ -148,17 +156,41 @@ class Evaluator:
         )
 
 
+def _label_table(
+    classes: Mapping[int, str] | Sequence[str] | int, first: int | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the labels in ascending order, and what each is called."""
+    if isinstance(classes, Mapping):
+        if first is not None:
+            raise ValueError("first_label: a mapping says which labels there are; leave it out")
+        labels = np.array(sorted(classes), dtype=np.int64)
+        return labels, tuple(str(classes[key]) for key in labels.tolist())
+    if isinstance(classes, str):
+        raise ValueError(f"classes={classes!r} is one text; give a list of names")
+    if first is None:
+        raise ValueError(
+            "first_label is missing: say which label the first class has, 1 for torchvision's "
+            "models and this package's Dataset (0 is their background), 0 where classes count "
+            "from 0"
+        )
+    names = range(classes) if isinstance(classes, int) else classes
+    names = tuple(str(name) for name in names)
+    return np.arange(len(names), dtype=np.int64) + first, names
+
+
 def _array(values: Any) -> np.ndarray:
-    # A tensor that takes part in training, or lies on a device, has to come home first.
+    """Return anything like an array as numbers of our own, which nobody else can change."""
+    form = getattr(getattr(values, "format", None), "name", "XYXY")
+    if form != "XYXY":
+        raise ValueError(f"boxes are in the format {form}; convert them to XYXY")
+    if isinstance(values, list | tuple):
+        tensors = any(hasattr(value, "detach") for value in values)
+        return np.array([*map(_array, values)] if tensors else values, dtype=np.float64)
+    # A tensor that takes part in training, or lies on a device, has to come home first; numpy has
+    # no bfloat16 and other short floats.
     if hasattr(values, "detach"):
-        values = values.detach().cpu()
-    return np.asarray(values, dtype=np.float64)
-
-
-def _check_labels(labels: np.ndarray, classes: int) -> None:
-    wrong = (labels < 0) | (labels >= classes) | (labels != np.floor(labels))
-    if wrong.any():
-        raise ValueError(f"label {labels[wrong][0]:g} is not a class index of 0 to {classes - 1}")
+        values = values.detach().cpu().double().numpy()
+    return np.array(values, dtype=np.float64)
 
 
 def _table(parts: list[dict[str, np.ndarray]]) -> Boxes:
@@ -174,5 +206,5 @@ def _table(parts: list[dict[str, np.ndarray]]) -> Boxes:
         label=np.asarray(column("labels"), dtype=np.int64),
         score=column("scores"),
         area=column("area"),
-        crowd=column("iscrowd"),
+        iscrowd=column("iscrowd"),
     )

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.engines import COCO_SIZES, LIMITS
-from evaluation.problem import Boxes, Problem
+from evaluation.problem import Boxes, Problem, too_large
+from medmnist_det.ragged import ranges
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
+
+#: IoU below which a box has nothing to do with an object: TIDE's value.
+BACKGROUND_IOU = 0.1
 
 # COCO accepts a hair less than 1 where a threshold is 1.
 _HIGHEST = 1 - 1e-10
@@ -51,8 +55,46 @@ class Matches:
     row: Int[np.ndarray, " n"]
     #: Row of the object that was found; one past the last object where there is none.
     found: Int[np.ndarray, "T n"]
-    #: Matched to a crowd region, or too large to count: neither right nor wrong.
+    #: Matched to an iscrowd region, or too large to count: neither right nor wrong.
     ignored: Bool[np.ndarray, "T n"]
+
+
+class Matching:
+    """A problem, and what meets what in it: found once, for everything that asks."""
+
+    def __init__(
+        self, problem: Problem, thresholds: tuple[float, ...], *, any_class: bool = True
+    ) -> None:
+        """Prepare matches at the thresholds; nothing is compared before it is asked for.
+
+        Without ``any_class`` matches are made without :attr:`pairs`, from boxes of one class alone:
+        quicker where only matches are wanted.
+        """
+        self.problem, self.thresholds, self._any_class = problem, thresholds, any_class
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The counted detections and the objects that they overlap, whatever the classes.
+
+        Detections are rows of the problem's table. All pairs are there that a threshold, or the
+        error budget, can ask for.
+        """
+        at_least = min((BACKGROUND_IOU, *self.thresholds))
+        pairs = overlapping(self.problem.counted_boxes, self.problem.objects, at_least=at_least)
+        return Pairs(
+            detection=self.problem.counted[pairs.detection], object=pairs.object, iou=pairs.iou
+        )
+
+    @cached_property
+    def matches(self) -> Matches:
+        """COCO's matches at the thresholds."""
+        return match(
+            self.problem, np.array(self.thresholds), self.pairs if self._any_class else None
+        )
+
+    def row(self, threshold: float) -> int:
+        """Return the row of the matches that is about a threshold."""
+        return self.thresholds.index(threshold)
 
 
 def overlapping(
@@ -60,7 +102,7 @@ def overlapping(
 ) -> Pairs:
     """Return all pairs of one image with an IoU above 0 and of ``at_least`` that.
 
-    With ``classes`` (their number) only pairs of one class. A crowd region is compared as COCO
+    With ``classes`` (their number) only pairs of one class. An iscrowd region is compared as COCO
     does it: by the share of the detection that lies within.
     """
     parts = list(_overlaps(detections, objects, classes, at_least))
@@ -84,11 +126,8 @@ def _overlaps(detections: Boxes, objects: Boxes, classes: int, at_least: float) 
     for start, stop in pairwise(np.append(cuts, len(detections))):
         part = slice(start, stop)
         detection = np.repeat(np.arange(start, stop), count[part])
-        offset = np.arange(len(detection)) - np.repeat(
-            np.cumsum(count[part]) - count[part], count[part]
-        )
-        object_ = order[np.repeat(first[part], count[part]) + offset]
-        iou = _iou(detections.bbox[detection], objects.bbox[object_], objects.crowd[object_])
+        object_ = order[ranges(first[part], count[part])]
+        iou = _iou(detections.bbox[detection], objects.bbox[object_], objects.iscrowd[object_])
         kept = (iou > 0) & (iou >= at_least)
         yield Pairs(detection=detection[kept], object=object_[kept], iou=iou[kept])
     none = np.zeros(0, dtype=np.int64)
@@ -96,7 +135,7 @@ def _overlaps(detections: Boxes, objects: Boxes, classes: int, at_least: float) 
 
 
 def _iou(
-    a: Float[np.ndarray, "p 4"], b: Float[np.ndarray, "p 4"], crowd: Bool[np.ndarray, " p"]
+    a: Float[np.ndarray, "p 4"], b: Float[np.ndarray, "p 4"], iscrowd: Bool[np.ndarray, " p"]
 ) -> Float[np.ndarray, " p"]:
     """Return the IoU of paired ``x, y, width, height`` boxes in pycocotools' own arithmetic."""
     (ax, ay, aw, ah), (bx, by, bw, bh) = a.T, b.T
@@ -104,59 +143,56 @@ def _iou(
     height = np.minimum(ay + ah, by + bh) - np.maximum(ay, by)
     touch = (width > 0) & (height > 0)
     overlap = np.where(touch, width * height, 0.0)
-    union = np.where(crowd, aw * ah, aw * ah + bw * bh - overlap)
+    union = np.where(iscrowd, aw * ah, aw * ah + bw * bh - overlap)
     return np.divide(overlap, union, out=np.zeros(len(a)), where=touch & (union > 0))
 
 
-def match(problem: Problem, thresholds: Float[np.ndarray, " T"]) -> Matches:
-    """Return COCO's greedy matches of detections with objects of their class.
+def match(
+    problem: Problem, thresholds: Float[np.ndarray, " T"], pairs: Pairs | None = None
+) -> Matches:
+    """Return COCO's greedy matches of the counted detections with objects of their class.
 
     By falling score, each detection takes the free object that it overlaps most, if by the
-    threshold at least; of equal ones the later. A crowd region is taken only where no object is
-    free, and by any number of detections. No detection gives columns of length 0.
+    threshold at least; of equal ones the later. An iscrowd region is taken only where no object is
+    free, and by any number of detections. ``pairs`` are those of all classes, if they are known.
+    No detection gives columns of length 0.
     """
-    row, rank = _counted(problem)
-    detections, objects = problem.detections.select(row), problem.objects
+    row, objects = problem.counted, problem.objects
+    detections = problem.counted_boxes
     limits = np.minimum(np.asarray(thresholds, dtype=np.float64), _HIGHEST)
     # Zero is a threshold that boxes pass which do not even touch; COCO never asks for it.
-    pairs = overlapping(
-        detections, objects, classes=problem.classes, at_least=float(limits.min(initial=1.0))
-    )
-    none = len(objects)
+    lowest = float(limits.min(initial=1.0))
+    if pairs is None:
+        pairs = overlapping(detections, objects, classes=problem.classes, at_least=lowest)
+    else:
+        same = problem.detections.label[pairs.detection] == objects.label[pairs.object]
+        pairs = pairs.select(same & (pairs.iou >= lowest))
+        place = np.searchsorted(row, pairs.detection)
+        pairs = Pairs(detection=place, object=pairs.object, iou=pairs.iou)
+    none, spare = len(objects), ~problem.to_be_found
     found = np.full((len(limits), len(row)), none, dtype=np.int64)
-    _greedy(pairs, rank, _not_counted(objects), objects.crowd, limits, found)
-    beyond = _too_large(detections)
-    ignored = np.append(_not_counted(objects), False)[found] | ((found == none) & beyond)
+    _greedy(pairs, _ranks(problem), spare, objects.iscrowd, limits, found)
+    ignored = np.append(spare, False)[found] | ((found == none) & too_large(detections))
     order = np.lexsort((-detections.score, detections.label))
     return Matches(row=row[order], found=found[:, order], ignored=ignored[:, order])
 
 
-def _counted(problem: Problem) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """Return the detections within COCO's limit, ascending, and their ranks in image and class."""
-    boxes = problem.detections
+def _ranks(problem: Problem) -> Int[np.ndarray, " n"]:
+    """Return the place of every counted detection among those of its image and class."""
+    boxes = problem.counted_boxes
     order = np.lexsort((-boxes.score, boxes.label, boxes.image))
     group = boxes.image[order] * max(problem.classes, 1) + boxes.label[order]
-    starts = np.flatnonzero(np.diff(group, prepend=-1))
-    place = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    size = np.diff(np.flatnonzero(np.diff(group, prepend=-1)), append=len(order))
     rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = place
-    row = np.flatnonzero(rank < LIMITS[-1])
-    return row, rank[row]
-
-
-def _too_large(boxes: Boxes) -> Bool[np.ndarray, " n"]:
-    return (boxes.area < COCO_SIZES[0].low) | (boxes.area > COCO_SIZES[0].high)
-
-
-def _not_counted(objects: Boxes) -> Bool[np.ndarray, " n"]:
-    return objects.crowd | _too_large(objects)
+    rank[order] = ranges(np.zeros_like(size), size)
+    return rank
 
 
 def _greedy(
     pairs: Pairs,
     rank: Int[np.ndarray, " n"],
     spare: Bool[np.ndarray, " objects"],
-    crowd: Bool[np.ndarray, " objects"],
+    iscrowd: Bool[np.ndarray, " objects"],
     limits: Float[np.ndarray, " T"],
     found: Int[np.ndarray, "T n"],
 ) -> None:
@@ -173,7 +209,7 @@ def _greedy(
         detection = one.detection[first]
         group = np.repeat(np.arange(len(first)), np.diff(first, append=stop - start))
         free = one.iou >= limits[:, None]
-        free &= ~taken[:, one.object] | crowd[one.object]
+        free &= ~taken[:, one.object] | iscrowd[one.object]
         proper = np.maximum.reduceat(free & ~spare[one.object], first, axis=1)
         free &= ~(proper[:, group] & spare[one.object])
         iou = np.where(free, one.iou, -1.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def parse_metric(text: str) -> Metric:
             name = ":".join(map(_short, numbers))
             return Metric(f"mAP@[{name}]", thresholds)
     raise InputError(
-        f"--iou {text}: give one threshold such as 0.4, or first:last:step such as 0.5:0.95:0.05, "
-        "above 0 and up to 1, in steps of .0001 or more"
+        f"--iou {shown(text)}: give one threshold such as 0.4, or first:last:step such as "
+        "0.5:0.95:0.05, above 0 and up to 1, in steps of .0001 or more"
     )
 
 

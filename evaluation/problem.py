@@ -7,13 +7,15 @@ cost the last bit of a width, and an IoU that sits on a threshold would then fli
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from medmnist_det.boxes import xywh_to_xyxy, xyxy_to_xywh
-from medmnist_det.labels import Classes, LabelSet
+from medmnist_det.labels import Classes, Labels, LabelSet
+from medmnist_det.ragged import ranges
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -24,7 +26,7 @@ _TYPES = {
     "label": np.int64,
     "score": np.float64,
     "area": np.float64,
-    "crowd": np.bool_,
+    "iscrowd": np.bool_,
 }
 
 
@@ -43,7 +45,7 @@ class Boxes:
     #: Square pixels; a truth file may say that the object is smaller than its box.
     area: Float[np.ndarray, " n"]
     #: COCO's flag for a region that stands for many objects.
-    crowd: Bool[np.ndarray, " n"]
+    iscrowd: Bool[np.ndarray, " n"]
 
     def __post_init__(self) -> None:
         for name, dtype in _TYPES.items():
@@ -63,12 +65,12 @@ class Boxes:
         label: np.ndarray,
         score: np.ndarray | None = None,
         area: np.ndarray | None = None,
-        crowd: np.ndarray | None = None,
+        iscrowd: np.ndarray | None = None,
     ) -> Self:
         """Return the table of rows in any order; rows of one image keep their order.
 
         Without ``score`` every box scores 1, without ``area`` it is the box's own, without
-        ``crowd`` no box is a crowd region. No row at all is an empty table.
+        ``iscrowd`` no box is a region of many objects. No row at all is an empty table.
         """
         count = len(image)
         table = cls(
@@ -77,11 +79,25 @@ class Boxes:
             label=label,
             score=np.ones(count) if score is None else score,
             area=bbox[:, 2] * bbox[:, 3] if area is None else area,
-            crowd=np.zeros(count, dtype=bool) if crowd is None else crowd,
+            iscrowd=np.zeros(count, dtype=bool) if iscrowd is None else iscrowd,
         )
         if np.all(image[1:] >= image[:-1]):
             return table
         return table.select(np.argsort(image, kind="stable"))
+
+    @classmethod
+    def of_labels(cls, labels: Labels, **replaced: np.ndarray | None) -> Self:
+        """Return labels as a table; ``replaced`` columns take the place of theirs."""
+        columns: dict[str, Any] = {
+            "image": labels.image,
+            "bbox": xyxy_to_xywh(labels.box),
+            "label": labels.label,
+            "score": labels.score,
+            "area": labels.area,
+            "iscrowd": labels.iscrowd,
+        }
+        columns.update(replaced)
+        return cls.of(**columns)
 
     def select(self, rows: np.ndarray) -> Self:
         """Return the table of the chosen rows (a mask or row numbers that keep images sorted)."""
@@ -93,6 +109,13 @@ class Boxes:
         return xywh_to_xyxy(self.bbox)
 
 
+#: So many detections of a class count in an image.
+MOST_COUNTED = 100
+
+#: Square pixels. Larger objects, and larger detections that match none, count neither way in COCO.
+LARGEST_AREA = 1e10
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """One detector's boxes against the truth: all that an engine needs."""
@@ -101,6 +124,53 @@ class Problem:
     classes: int
     objects: Boxes
     detections: Boxes
+
+    @cached_property
+    def counted(self) -> Int[np.ndarray, " n"]:
+        """Rows of the detections that COCO counts: the 100 best scored of every image and class.
+
+        Of equal scores the first in the file, as with pycocotools' stable sort. Nothing else ever
+        reaches an engine or a match: their memory grows with what one image holds of one class.
+        """
+        boxes = self.detections
+        everything = np.arange(len(boxes))
+        if np.bincount(boxes.image, minlength=1).max() <= MOST_COUNTED:
+            return everything
+        group = boxes.image * max(self.classes, 1) + boxes.label
+        ordered = np.sort(group)
+        full = ordered[MOST_COUNTED:]
+        full = full[full == ordered[:-MOST_COUNTED]]
+        if len(full) == 0:
+            return everything
+        place = np.minimum(np.searchsorted(full, group), len(full) - 1)
+        rows = np.flatnonzero(full[place] == group)
+        rows = rows[np.lexsort((-boxes.score[rows], group[rows]))]
+        size = np.diff(np.flatnonzero(np.diff(group[rows], prepend=-1)), append=len(rows))
+        kept = np.ones(len(boxes), dtype=bool)
+        kept[rows[ranges(np.zeros_like(size), size) >= MOST_COUNTED]] = False
+        return np.flatnonzero(kept)
+
+    @cached_property
+    def counted_boxes(self) -> Boxes:
+        """The detections of the rows :attr:`counted`."""
+        every = len(self.counted) == len(self.detections)
+        return self.detections if every else self.detections.select(self.counted)
+
+    @cached_property
+    def to_be_found(self) -> Bool[np.ndarray, " objects"]:
+        """Which objects count: no region of many objects, nothing too large for COCO."""
+        return ~(self.objects.iscrowd | too_large(self.objects))
+
+    @cached_property
+    def classes_with_objects(self) -> Int[np.ndarray, " k"]:
+        """The classes that have an AP, ascending: those with an object to be found."""
+        label = self.objects.label[self.to_be_found]
+        return np.flatnonzero(np.bincount(label, minlength=self.classes))
+
+
+def too_large(boxes: Boxes) -> Bool[np.ndarray, " n"]:
+    """Return which boxes lie outside COCO's range of all areas."""
+    return (boxes.area < 0) | (boxes.area > LARGEST_AREA)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,6 +186,8 @@ class Truth:
     sizes: Int[np.ndarray, "images 2"] | None
     classes: Classes
     boxes: Boxes
+    #: What is odd about it, a sentence each.
+    warnings: tuple[str, ...] = field(default=())
 
     def problem(self, detections: Boxes) -> Problem:
         """Return the scoring problem of a detector's boxes on this truth."""
@@ -136,7 +208,32 @@ class Truth:
             sizes=None if self.sizes is None else self.sizes[rows],
             classes=self.classes,
             boxes=renumbered(self.boxes, kept),
+            warnings=self.warnings,
         )
+
+
+def problem_of(truth: LabelSet, labels: Labels) -> tuple[Truth, Problem]:
+    """Return the problem of labels whose rows point into the truth's image and class tables.
+
+    Without a score column every box scores 1. Where the labels say who looked at which image, those
+    that nobody looked at are left out: they are no empty images. Raises ValueError where the tables
+    do not fit.
+    """
+    if labels.images != len(truth.images):
+        raise ValueError(f"predictions for {labels.images} images, truth for {len(truth.images)}")
+    if labels.label.max(initial=-1) >= len(truth.classes):
+        raise ValueError(
+            f"class index {labels.label.max()} in the predictions, but the truth has "
+            f"{len(truth.classes)} classes, counted from 0 in label sets"
+        )
+    table, place = truth_of(truth), in_order(truth.images.ids)[1]
+    # A detection's area is its box's, as in pycocotools.
+    boxes = Boxes.of_labels(labels, image=place[labels.image], area=None)
+    if labels.assigned is not None:
+        looked = np.zeros(labels.images, dtype=bool)
+        looked[place[labels.assigned[:, 0]]] = True
+        table, boxes = table.only(looked), renumbered(boxes, looked)
+    return table, table.problem(boxes)
 
 
 def renumbered(boxes: Boxes, kept: Bool[np.ndarray, " images"]) -> Boxes:
@@ -165,11 +262,5 @@ def truth_of(labels: LabelSet, source: str = "the truth") -> Truth:
         names=tuple(labels.images.names[k] for k in order),
         sizes=np.stack([labels.images.width, labels.images.height], axis=1)[order],
         classes=labels.classes,
-        boxes=Boxes.of(
-            image=row[table.image],
-            bbox=xyxy_to_xywh(table.box),
-            label=table.label,
-            area=table.area,
-            crowd=table.iscrowd,
-        ),
+        boxes=Boxes.of_labels(table, image=row[table.image], score=None),
     )

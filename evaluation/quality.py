@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.confusion import pair_up
-from evaluation.problem import Boxes, Problem
-from medmnist_det.boxes import xyxy_to_xywh
+from evaluation.matching import Pairs
+from evaluation.problem import Problem, problem_of
 from medmnist_det.labels import Labels, LabelSet
 
 
@@ -31,13 +31,14 @@ class Quality:
     mean_iou: float | None
 
 
-def label_quality(problem: Problem, *, iou: float = 0.4) -> Quality:
+def label_quality(problem: Problem, *, iou: float = 0.4, pairs: Pairs | None = None) -> Quality:
     """Return the quality of a label set (the problem's detections), pairing closest boxes first.
 
-    Boxes in crowd regions of the truth count neither for nor against.
+    Boxes in iscrowd regions of the truth count neither for nor against. ``pairs`` are those of all
+    detections, of at least a lower IoU, if they are known.
     """
     boxes, objects = problem.detections, problem.objects
-    pairing = pair_up(boxes, objects, iou=iou)
+    pairing = pair_up(boxes, objects, iou=iou, pairs=pairs)
     pairs = pairing.pairs
     found = len(pairs.iou)
     same = boxes.label[pairs.detection] == objects.label[pairs.object]
@@ -60,25 +61,7 @@ def _share(part: int, whole: int) -> float | None:
 def quality_of(truth: LabelSet, labels: Labels) -> Quality:
     """Return the quality of labels whose rows point into the truth's image and class tables.
 
+    Where the labels say who looked at which image, images that nobody looked at are left out.
     Raises ValueError where the tables do not fit.
     """
-    if labels.images != len(truth.images):
-        raise ValueError(f"labels for {labels.images} images, truth for {len(truth.images)}")
-    problem = Problem(
-        images=labels.images,
-        classes=len(truth.classes),
-        objects=_boxes(truth.labels),
-        detections=_boxes(labels),
-    )
-    return label_quality(problem)
-
-
-def _boxes(labels: Labels) -> Boxes:
-    return Boxes.of(
-        image=labels.image,
-        bbox=xyxy_to_xywh(labels.box),
-        label=labels.label,
-        score=labels.score,
-        area=labels.area,
-        crowd=labels.iscrowd,
-    )
+    return label_quality(problem_of(truth, labels)[1])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -35,47 +35,51 @@ class ClassMatches:
     ``right`` and ``claimed`` say which detections found an object and which count at all.
     """
 
+    label: int
     image: Int[np.ndarray, " n"]
     right: Bool[np.ndarray, "T n"]
     claimed: Bool[np.ndarray, "T n"]
-    #: Objects to be found in every image.
-    objects: Int[np.ndarray, " images"]
+    #: The image of every object to be found.
+    objects: Int[np.ndarray, " m"]
 
 
 def by_class(problem: Problem, matches: Matches) -> Iterator[ClassMatches]:
-    """Yield the matches of each class."""
+    """Yield the matches of each class that has an object to be found."""
     label = problem.detections.label[matches.row]
     image = problem.detections.image[matches.row]
-    ends = np.searchsorted(label, np.arange(problem.classes + 1))
-    proper = to_be_found(problem)
-    for k in range(problem.classes):
-        part = slice(ends[k], ends[k + 1])
+    proper = np.flatnonzero(problem.to_be_found)
+    proper = proper[np.argsort(problem.objects.label[proper], kind="stable")]
+    classes = problem.classes_with_objects
+    known = problem.objects.label[proper]
+    starts, ends = (np.searchsorted(label, classes, side=side) for side in _SIDES)
+    firsts, lasts = (np.searchsorted(known, classes, side=side) for side in _SIDES)
+    for k, label_ in enumerate(classes.tolist()):
+        part = slice(starts[k], ends[k])
         claimed = ~matches.ignored[:, part]
-        mine = problem.objects.image[proper & (problem.objects.label == k)]
         yield ClassMatches(
+            label=label_,
             image=image[part],
             right=claimed & (matches.found[:, part] < len(problem.objects)),
             claimed=claimed,
-            objects=np.bincount(mine, minlength=problem.images),
+            objects=problem.objects.image[proper[firsts[k] : lasts[k]]],
         )
 
 
-def to_be_found(problem: Problem) -> Bool[np.ndarray, " objects"]:
-    """Return which objects count; crowd regions do not, nor what is too large for COCO."""
-    return ~(problem.objects.crowd | (problem.objects.area > 1e10))
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 def resampled_ap(
     problem: Problem, matches: Matches, weights: Int[np.ndarray, "B images"]
-) -> Float[np.ndarray, "B T K"]:
-    """Return AP of every class at every threshold for B weightings of the images.
+) -> Float[np.ndarray, "B T k"]:
+    """Return AP of every class with objects at every threshold for B weightings of the images.
 
     Weights of 1 give what the engines give. NaN where a weighting leaves a class without an object.
     """
     weights = np.asarray(weights, dtype=np.int32)
-    result = np.full((len(weights), len(matches.found), problem.classes), np.nan)
+    classes = len(problem.classes_with_objects)
+    result = np.full((len(weights), len(matches.found), classes), np.nan)
     for k, one in enumerate(by_class(problem, matches)):
-        rows = max(1, _CHUNK // max(1, len(one.image)))
+        rows = max(1, _CHUNK // max(1, len(one.image), len(one.objects)))
         for start in range(0, len(weights), rows):
             part = slice(start, start + rows)
             result[part, :, k] = _class_ap(one, weights[part])
@@ -83,7 +87,7 @@ def resampled_ap(
 
 
 def _class_ap(one: ClassMatches, weights: Int[np.ndarray, "b images"]) -> Float[np.ndarray, "b T"]:
-    objects = weights @ one.objects
+    objects = weights.take(one.objects, axis=1).sum(axis=1, dtype=np.int64)
     passed = RecallSteps(objects)
     weight = weights.take(one.image, axis=1)
     claimed = np.cumsum(weight, axis=1)

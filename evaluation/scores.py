@@ -7,12 +7,13 @@ no AP. Every mean says how many classes it covers.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.engines import COCO_SIZES, LIMITS, Curves, Engine, Size, run
+from evaluation.engines import COCO_SIZES, LIMITS, RECALLS, Curves, Engine, Size, run_by_class
 from evaluation.metrics import COCO, HEADLINE, Metric, union
 from evaluation.problem import Problem
 
@@ -78,13 +79,22 @@ class Scores:
     classes: tuple[ClassScore, ...]
     sizes: tuple[SizeScore, ...]
     thresholds: tuple[float, ...]
-    #: Precision at 101 recalls; NaN rows for classes without an object.
-    precision: Float[np.ndarray, "T 101 K"]
+    #: Precision at 101 recalls of the classes :attr:`defined`.
+    precision: Float[np.ndarray, "T 101 k"]
+    #: Indices of the classes that have an object to be found, ascending.
+    defined: tuple[int, ...]
+    #: Boxes beyond the 100 best of their class and image, which COCO does not count.
+    beyond: int
+
+    @property
+    def used(self) -> tuple[int, ...]:
+        """Indices of the classes that have an object or a box: the others are not worth a row."""
+        return tuple(k for k, row in enumerate(self.classes) if row.objects or row.detections)
 
     @property
     def undefined(self) -> tuple[ClassScore, ...]:
-        """Classes that no mean can cover: no object, or none of at most 1e10 square pixels."""
-        return tuple(row for row in self.classes if row.ap[0] is None)
+        """Used classes that no mean can cover: no object, or none that is not too large."""
+        return tuple(self.classes[k] for k in self.used if self.classes[k].ap[0] is None)
 
 
 def score_problem(
@@ -102,12 +112,15 @@ def score_problem(
     """
     thresholds = union((*metrics, COCO))
     sizes = COCO_SIZES + (DIGIT_SIZES if digit_sizes else ())
-    curves = run(problem, np.array(thresholds), sizes=sizes, engine=engine)
-    table = _Table(curves, thresholds)
-    counted = ~problem.objects.crowd
+    curves = run_by_class(problem, np.array(thresholds), sizes=sizes, engine=engine)
+    table = _Table(curves, thresholds, metrics, len(sizes), problem.classes)
+    counted = ~problem.objects.iscrowd
     objects = np.bincount(problem.objects.label[counted], minlength=problem.classes)
     detections = np.bincount(problem.detections.label, minlength=problem.classes)
-    ap, ar = [table.ap_of_each(metric) for metric in metrics], table.ar_of_each()
+    defined = problem.classes_with_objects.tolist()
+    every_ap = zip(*map(table.ap_of_each, metrics), strict=True)
+    known = dict(zip(defined, zip(every_ap, table.ar_of_each(), strict=True), strict=True))
+    nothing = ((None,) * len(metrics), None)
     return Scores(
         images=problem.images,
         objects=int(counted.sum()),
@@ -122,48 +135,77 @@ def score_problem(
                 name=name,
                 objects=int(objects[k]),
                 detections=int(detections[k]),
-                ap=tuple(values[k] for values in ap),
-                ar=ar[k],
+                ap=known.get(k, nothing)[0],
+                ar=known.get(k, nothing)[1],
             )
             for k, name in enumerate(names)
         ),
         sizes=_by_size(problem, table, sizes[len(COCO_SIZES) :], metrics),
         thresholds=thresholds,
-        precision=curves.precision[:, :, :, 0, -1],
+        precision=table.precision,
+        defined=tuple(defined),
+        beyond=len(problem.detections) - len(problem.counted),
     )
 
 
-@dataclass(frozen=True)
 class _Table:
-    curves: Curves
-    thresholds: tuple[float, ...]
+    """What the numbers need of all curves; most of what an engine returns is not among it."""
 
-    def rows(self, metric: Metric) -> list[int]:
+    def __init__(
+        self,
+        curves: Iterable[Curves],
+        thresholds: tuple[float, ...],
+        metrics: tuple[Metric, ...],
+        sizes: int,
+        classes: int,
+    ) -> None:
         # By position in the list that the metric's own values went into: no float is compared.
-        place = {value: row for row, value in enumerate(self.thresholds)}
-        return [place[value] for value in metric.thresholds]
+        place = {value: row for row, value in enumerate(thresholds)}
+        self._rows = {one: [place[value] for value in one.thresholds] for one in (*metrics, COCO)}
+        self._all_classes = classes
+        coco, of_coco, more = self._rows[COCO], len(COCO_SIZES), sizes - len(COCO_SIZES)
+        whole = [np.zeros((len(thresholds), len(RECALLS), 0))]
+        sized = [np.zeros((len(coco), len(RECALLS), 0, of_coco))]
+        means = [np.zeros((len(metrics), 0, more))]
+        recall = [np.zeros((len(coco), 0, sizes, len(LIMITS)))]
+        for one in curves:
+            best = one.precision[..., -1]
+            # Copies, so that an engine's arrays can go before the next ones come.
+            whole.append(best[..., 0].copy())
+            sized.append(best[..., :of_coco][coco])
+            finer = best[..., of_coco:]
+            means.append(np.stack([finer[self._rows[m]].mean(axis=(0, 1)) for m in metrics]))
+            recall.append(one.recall[coco])
+        self.precision = np.concatenate(whole, axis=2)
+        self._sized = np.concatenate(sized, axis=2)
+        self._means = dict(zip(metrics, np.concatenate(means, axis=1), strict=True))
+        self._recall = np.concatenate(recall, axis=1)
 
-    def ap(self, metric: Metric, *, size: int = 0, limit: int = -1) -> Mean:
-        return _mean(self.curves.precision[..., size, limit][self.rows(metric)])
+    def ap(self, metric: Metric) -> Mean:
+        return self._mean(self.precision[self._rows[metric]])
+
+    def coco_ap(self, rows: slice = slice(None), *, size: int = 0) -> Mean:
+        return self._mean(self._sized[rows, ..., size])
+
+    def ap_of_size(self, metric: Metric, size: int) -> Mean:
+        return self._mean(self._means[metric][:, size - len(COCO_SIZES)])
 
     def ar(self, *, size: int = 0, limit: int = -1) -> Mean:
-        return _mean(self.curves.recall[..., size, limit][self.rows(COCO)])
+        return self._mean(self._recall[..., size, limit])
 
     def ap_of_each(self, metric: Metric) -> list[float | None]:
-        return _each(self.curves.precision[..., 0, -1][self.rows(metric)])
+        return _each(self.precision[self._rows[metric]])
 
     def ar_of_each(self) -> list[float | None]:
-        return _each(self.curves.recall[..., 0, -1][self.rows(COCO)])
+        return _each(self._recall[..., 0, -1])
 
-
-def _mean(values: Float[np.ndarray, "*any K"]) -> Mean:
-    known = np.isfinite(values)
-    covered = np.atleast_1d(known.any(axis=tuple(range(values.ndim - 1))))
-    return Mean(
-        value=float(np.mean(values[known])) if known.any() else None,
-        classes=int(covered.sum()),
-        of=len(covered),
-    )
+    def _mean(self, values: Float[np.ndarray, "*any k"]) -> Mean:
+        known = np.isfinite(values)
+        return Mean(
+            value=float(np.mean(values[known])) if known.any() else None,
+            classes=int(known.any(axis=tuple(range(values.ndim - 1))).sum()),
+            of=self._all_classes,
+        )
 
 
 def _each(values: Float[np.ndarray, "*any K"]) -> list[float | None]:
@@ -176,10 +218,11 @@ def _each(values: Float[np.ndarray, "*any K"]) -> list[float | None]:
 
 
 def _twelve(table: _Table) -> dict[str, Mean]:
-    half, three_quarters = Metric("AP50", COCO.thresholds[:1]), Metric("AP75", COCO.thresholds[5:6])
-    named = {"AP": table.ap(COCO), "AP50": table.ap(half), "AP75": table.ap(three_quarters)}
+    half, three_quarters = slice(0, 1), slice(5, 6)
+    named = {"AP": table.coco_ap(), "AP50": table.coco_ap(half)}
+    named["AP75"] = table.coco_ap(three_quarters)
     for row, size in enumerate(COCO_SIZES[1:], start=1):
-        named[f"AP{size.name[0]}"] = table.ap(COCO, size=row)
+        named[f"AP{size.name[0]}"] = table.coco_ap(size=row)
     for row, limit in enumerate(LIMITS):
         named[f"AR{limit}"] = table.ar(limit=row)
     for row, size in enumerate(COCO_SIZES[1:], start=1):
@@ -190,7 +233,7 @@ def _twelve(table: _Table) -> dict[str, Mean]:
 def _by_size(
     problem: Problem, table: _Table, sizes: tuple[Size, ...], metrics: tuple[Metric, ...]
 ) -> tuple[SizeScore, ...]:
-    area = problem.objects.area[~problem.objects.crowd]
+    area = problem.objects.area[~problem.objects.iscrowd]
     rows = []
     for row, size in enumerate(sizes, start=len(COCO_SIZES)):
         within = (area >= size.low) & (area <= size.high)
@@ -199,7 +242,7 @@ def _by_size(
                 SizeScore(
                     name=size.name,
                     objects=int(within.sum()),
-                    ap=tuple(table.ap(metric, size=row) for metric in metrics),
+                    ap=tuple(table.ap_of_size(metric, row) for metric in metrics),
                     ar=table.ar(size=row),
                 )
             )

@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 
 from evaluation.problem import Boxes, Truth
+from evaluation.read.copies import copies_of_boxes, copies_of_entries
 from evaluation.read.truth import no_collection, row_of, sound, stacked
 from evaluation.read.yolo import read_yolo
-from medmnist_det.boxes import xyxy_to_xywh
 from medmnist_det.errors import InputError, shown
 from medmnist_det.files import opened, read_json, refuse_pipe
 from medmnist_det.formats.coco import RATER_KEYS, read_coco
@@ -50,13 +50,15 @@ def read_predictions(
 
     A results list needs a score per entry. A COCO file with ``annotations`` is a label set: its
     boxes keep their scores, or score 1; of a crowd file ``rater`` chooses whose boxes. A folder
-    holds YOLO text files with scores. An empty list is valid. Raises InputError that names the
-    file, the entry and the remedy; nothing is skipped or repaired.
+    holds YOLO text files with scores. An empty list is valid. Scored entries that repeat another
+    are read with a warning. Raises InputError that names the file, the entry and the remedy;
+    nothing is skipped or repaired.
     """
     refuse_pipe(path)
     if path.is_dir():
         _no_raters(path, rater)
-        return _checked(path, read_yolo(path, truth))
+        boxes = read_yolo(path, truth)
+        return _checked(path, boxes, warnings=copies_of_boxes(path, boxes, truth))
     columns = _at_once(path, truth)
     if columns is None:
         rows = read_json(path)
@@ -69,8 +71,7 @@ def read_predictions(
             )
         columns = _entry_by_entry(Entries(path, "entry", rows), truth, hint, scored=True)
     _no_raters(path, rater)
-    _refuse_copies(path, "entry", columns)
-    return _checked(path, Boxes.of(**columns))
+    return _checked(path, Boxes.of(**columns), warnings=copies_of_entries(path, "entry", columns))
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -98,7 +99,7 @@ def _at_once(path: Path, truth: Truth) -> _Columns | None:
     with opened(path) as file, no_collection():
         try:
             parts = [_columns(_decoder.decode(piece)) for piece in _pieces(file)]
-        except (msgspec.MsgspecError, OverflowError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, RecursionError):
             return None
     # Only an empty list is one piece without an entry; else a comma stands before the end.
     if len(parts) > 1 and len(parts[-1]["score"]) == 0:
@@ -138,11 +139,12 @@ def _columns(rows: list[_Entry]) -> _Columns:
 
 
 def _entry_by_entry(entries: Entries, truth: Truth, hint: Hint, *, scored: bool) -> _Columns:
-    from_zero = _counting_from_zero(truth)
     columns = {
         "image": _known(entries, "image_id", truth.ids, truth, hint),
         "bbox": entries.bboxes("bbox", zero_area=True),
-        "label": _known(entries, "category_id", truth.classes.ids, truth, from_zero),
+        "label": _known(
+            entries, "category_id", truth.classes.ids, truth, _counting_from_zero(truth)
+        ),
     }
     return columns | ({"score": entries.numbers("score")} if scored else {})
 
@@ -150,23 +152,13 @@ def _entry_by_entry(entries: Entries, truth: Truth, hint: Hint, *, scored: bool)
 def _known(
     entries: Entries, key: str, ids: tuple[Any, ...], truth: Truth, hint: Hint
 ) -> Int[np.ndarray, " n"]:
-    values = entries.column(key)
-    for k, value in enumerate(values):
-        if not isinstance(value, int | str) or isinstance(value, bool):
-            raise InputError(
-                f"{entries.path}, {entries.kind} {k}: {key} is {shown(value)}; give one of the ids "
-                f"in {truth.source}"
-            )
-    row = {value: k for k, value in enumerate(ids)}
-    bad = [k for k, value in enumerate(values) if value not in row]
-    if bad:
-        known = f"{shown(ids[0])} to {shown(ids[-1])}" if ids else "none"
-        raise InputError(
-            f"{entries.path}, {entries.kind} {bad[0]}: {key} {shown(values[bad[0]])} is not in "
-            f"{truth.source}, whose ids are {known} ({len(bad):,} of {len(values):,} entries name "
-            f"such ids); {hint(set(values)) or 'name the truth that the file was made for'}"
-        )
-    return np.array([row[value] for value in values], dtype=np.int64)
+    known = f"{shown(ids[0])} to {shown(ids[-1])}" if ids else "none"
+    return entries.lookup(
+        key,
+        ids,
+        f"{truth.source}, whose ids are {known}",
+        lambda values: hint(values) or "name the truth that the file was made for",
+    )
 
 
 def _counting_from_zero(truth: Truth) -> Hint:
@@ -190,9 +182,67 @@ def _label_set(
         return _one_rater(path, truth, rater, hint)
     scored = bool(rows) and entries.have("score")
     columns = _entry_by_entry(entries, truth, hint, scored=scored)
-    if scored:
-        _refuse_copies(path, "annotation", columns)
-    return _checked(path, Boxes.of(**columns), drawn=True)
+    copies = copies_of_entries(path, "annotation", columns) if scored else ()
+    looked, left_out = _labelled(path, content.get("images"), truth, hint, columns["image"])
+    return _checked(
+        path, Boxes.of(**columns), warnings=copies + left_out, drawn=True, looked=looked
+    )
+
+
+def _labelled(
+    path: Path, rows: Any, truth: Truth, hint: Hint, image: Int[np.ndarray, " n"]
+) -> tuple[Bool[np.ndarray, " images"] | None, tuple[str, ...]]:
+    """Return which images a label set is about, and a sentence about the others.
+
+    An image that the file does not list, or whose ``rater_list`` is empty, was not labelled: that
+    is no empty image. None where the file lists no images at all.
+    """
+    if not isinstance(rows, list):
+        return None, ()
+    images = Entries(path, "image", rows)
+    place = _places(path, images.unique("id"), truth, hint)
+    looked = np.zeros(len(truth.ids), dtype=bool)
+    looked[place] = _seen(images)
+    stray = np.flatnonzero(~looked[image])
+    if len(stray):
+        on = shown(truth.ids[image[stray[0]]])
+        raise InputError(
+            f"{path}, annotation {stray[0]}: is on image {on}, which the file does not list, or "
+            f"nobody looked at ({len(stray):,} such annotations); list the image"
+        )
+    if looked.all():
+        return looked, ()
+    return looked, (
+        f"{path}: does not list {np.count_nonzero(~looked):,} of the {len(looked):,} images in "
+        f"{truth.source}, or lists them with an empty rater_list: nobody labelled them, so they "
+        "are left out (an image that was looked at and holds nothing has to be listed)",
+    )
+
+
+def _seen(images: Entries) -> Bool[np.ndarray, " n"]:
+    if not images.have("rater_list"):
+        return np.ones(len(images.rows), dtype=bool)
+    lists = images.column("rater_list")
+    images.refuse(
+        np.array([not isinstance(one, list) for one in lists], dtype=bool),
+        lambda k: f"rater_list is {shown(lists[k])}; give a list, maybe an empty one",
+    )
+    return np.array([bool(one) for one in lists], dtype=bool)
+
+
+def _places(
+    path: Path, ids: tuple[Any, ...], truth: Truth, hint: Hint
+) -> Int[np.ndarray, " images"]:
+    """Return the rows in the truth of the images that a file lists."""
+    place = {key: k for k, key in enumerate(truth.ids)}
+    unknown = [key for key in ids if key not in place]
+    if unknown:
+        raise InputError(
+            f"{path}: {len(unknown):,} of its {len(ids):,} images are not in {truth.source} "
+            f"(first: {shown(unknown[0])}); "
+            f"{hint(set(ids)) or 'name the truth that the file was made for'}"
+        )
+    return np.array([place[key] for key in ids], dtype=np.int64)
 
 
 def _one_rater(path: Path, truth: Truth, rater: str | None, hint: Hint) -> Predictions:
@@ -202,33 +252,26 @@ def _one_rater(path: Path, truth: Truth, rater: str | None, hint: Hint) -> Predi
         raise InputError(f"{path}: does not say who drew its boxes; leave --rater out")
     names = [str(name) for name in raters]
     if rater is None or rater not in names:
-        found = f"no rater {rater!r}" if rater is not None else f"the boxes of {len(names)} raters"
+        found = "the boxes of" if rater is None else f"no rater {shown(rater)} among"
+        known = ", ".join(map(shown, names[:10])) + (", ..." if names[10:] else "")
         raise InputError(
-            f"{path}: holds {found}; choose one with --rater, of {', '.join(names[:20])}"
-            f"{' ...' if len(names) > 20 else ''}"
+            f"{path}: holds {found} {len(names)} raters; choose one with --rater, of {known}"
         )
-    unknown = [key for key in crowd.images.ids if key not in set(truth.ids)]
-    if unknown:
-        raise InputError(
-            f"{path}: {len(unknown):,} of its {len(crowd.images):,} images are not in "
-            f"{truth.source} (first: {unknown[0]!r}); "
-            f"{hint(set(crowd.images.ids)) or 'name the truth that the file was made for'}"
-        )
+    image = _places(path, crowd.images.ids, truth, hint)
     mine = labels.of_rater(names.index(rater))
-    row = {key: k for k, key in enumerate(truth.ids)}
-    image = np.array([row[key] for key in crowd.images.ids], dtype=np.int64)
-    looked = None
-    if mine.assigned is not None:
-        looked = np.zeros(len(truth.ids), dtype=bool)
-        looked[image[mine.assigned[:, 0]]] = True
+    # Images that the file does not list were not looked at, whoever looked at the others.
+    seen = np.arange(len(image)) if mine.assigned is None else mine.assigned[:, 0]
+    looked = np.zeros(len(truth.ids), dtype=bool)
+    looked[image[seen]] = True
     class_row = row_of(np.array(crowd.classes.ids, dtype=np.int64), truth.classes.ids)
     if class_row.max(initial=-1) >= len(truth.classes):
-        raise InputError(f"{path}: has categories that {truth.source} does not have; map them")
-    boxes = Boxes.of(
-        image=image[mine.image],
-        bbox=xyxy_to_xywh(mine.box),
-        label=class_row[mine.label],
-        score=mine.score,
+        stray = crowd.classes.ids[int(np.argmax(class_row))]
+        raise InputError(
+            f"{path}: has category {stray}, which {truth.source} does not have; map it to one of "
+            "the truth's"
+        )
+    boxes = Boxes.of_labels(
+        mine, image=image[mine.image], label=class_row[mine.label], area=None, iscrowd=None
     )
     return _checked(path, boxes, drawn=True, looked=looked, name=f"{path}, rater {rater}")
 
@@ -238,40 +281,18 @@ def _no_raters(path: Path, rater: str | None) -> None:
         raise InputError(f"{path}: holds a detector's boxes, not raters'; leave --rater out")
 
 
-def _refuse_copies(path: Path, kind: str, columns: _Columns) -> None:
-    parts = [columns["image"], columns["label"], *columns["bbox"].T, columns["score"]]
-    mixed = np.zeros(len(columns["image"]), dtype=np.uint64)
-    for part in parts:
-        # A multiplicative hash: sorting one word a row is far quicker than sorting the rows.
-        mixed ^= part.view(np.uint64)
-        mixed *= np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    # Half a word sorts in half the time; the few halves that agree by chance are told apart below.
-    half = (mixed >> np.uint64(32)).astype(np.uint32)
-    ordered = np.sort(half)
-    again = ordered[1:][ordered[1:] == ordered[:-1]]
-    marked = np.zeros(1 << 16, dtype=bool)
-    marked[again >> np.uint32(16)] = True
-    suspects = np.flatnonzero(marked[half >> np.uint32(16)])
-    rows = np.stack([part[suspects] for part in parts], axis=1)
-    order = np.lexsort(rows.T)
-    same = np.flatnonzero((rows[order][1:] == rows[order][:-1]).all(axis=1))
-    order = suspects[order]
-    if len(same):
-        # The sort is stable, so that a copy stands behind what it repeats.
-        first = same[np.argmin(order[same + 1])]
-        raise InputError(
-            f"{path}, {kind} {order[first + 1]}: repeats {kind} {order[first]} (same image, class, "
-            f"box and score; {len(same):,} such entries); remove the copies"
-        )
-
-
-def _checked(path: Path, boxes: Boxes, *, name: str | None = None, **facts: Any) -> Predictions:
+def _checked(
+    path: Path,
+    boxes: Boxes,
+    *,
+    warnings: tuple[str, ...] = (),
+    name: str | None = None,
+    **facts: Any,
+) -> Predictions:
     outside = (boxes.score < 0) | (boxes.score > 1)
-    warnings = ()
     if outside.any():
         k = int(np.argmax(outside))
-        warnings = (
+        warnings += (
             f"{path}: {int(outside.sum()):,} of {len(boxes):,} scores lie outside [0, 1] (such as "
             f"{boxes.score[k]}); only their order counts here, but they are no probabilities",
         )

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from evaluation.problem import Boxes, Truth, in_order
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.files import read_bytes, refuse_pipe
 from medmnist_det.formats.coco import coco_lists
 from medmnist_det.formats.entries import LARGEST, Entries
@@ -91,7 +91,7 @@ def _at_once(path: Path, content: bytes) -> Truth | None:
     with no_collection():
         try:
             return _from_file(path, _decoder.decode(content))
-        except (msgspec.MsgspecError, OverflowError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, RecursionError):
             return None
 
 
@@ -102,6 +102,7 @@ def _from_file(path: Path, file: _File) -> Truth | None:
     image = row_of(np.array([row.image_id for row in rows], dtype=np.int64), truth_ids)
     label = row_of(np.array([row.category_id for row in rows], dtype=np.int64), class_ids)
     bbox = stacked([row.bbox for row in rows])
+    area = np.array([row.area for row in rows], dtype=np.float64)
     fine = (
         len(set(truth_ids)) == len(truth_ids)
         and len(set(class_ids)) == len(class_ids)
@@ -109,6 +110,7 @@ def _from_file(path: Path, file: _File) -> Truth | None:
         and image.max(initial=-1) < len(truth_ids)
         and label.max(initial=-1) < len(class_ids)
         and sound(bbox)
+        and np.isfinite(area).all()
     )
     if not fine:
         return None
@@ -121,8 +123,8 @@ def _from_file(path: Path, file: _File) -> Truth | None:
         image=image,
         label=label,
         bbox=bbox,
-        area=np.array([row.area for row in rows], dtype=np.float64),
-        crowd=np.array([row.iscrowd for row in rows], dtype=np.int64) != 0,
+        area=area,
+        iscrowd=np.array([row.iscrowd for row in rows], dtype=np.int64) != 0,
     )
 
 
@@ -133,14 +135,13 @@ def row_of(
     known = np.array(ids, dtype=np.int64)
     if len(known) == 0:
         return np.zeros(len(wanted), dtype=np.int64)
-    low, high = int(known.min()), int(known.max())
-    if high - low <= _DENSE * len(known):
-        # Ids that count from somewhere, as most do, are looked up in one step.
-        table = np.full(high - low + 2, len(known))
+    low, span = int(known.min()), int(known.max()) - int(known.min())
+    if span <= _DENSE * len(known):
+        # Ids that count from somewhere, as most do, are looked up in one step. What lies below the
+        # lowest is a huge number without a sign.
+        table = np.full(span + 2, len(known))
         table[known - low] = np.arange(len(known))
-        if wanted.min(initial=low) < low or wanted.max(initial=high) > high:
-            wanted = np.where((wanted < low) | (wanted > high), high + 1, wanted)
-        return table.take(wanted - low)
+        return table.take(np.minimum((wanted - low).view(np.uint64), np.uint64(span + 1)))
     order = np.argsort(known, kind="stable")
     row = order[np.minimum(np.searchsorted(known[order], wanted), len(known) - 1)]
     return np.where(known[row] == wanted, row, len(known))
@@ -166,7 +167,9 @@ def _entry_by_entry(path: Path) -> Truth:
     ids, class_ids = images.unique("id"), categories.unique("id")
     for k, key in enumerate(class_ids):
         if not isinstance(key, int):
-            raise InputError(f"{path}, category {k}: id is {key!r}; category ids are whole numbers")
+            raise InputError(
+                f"{path}, category {k}: id is {shown(key)}; category ids are whole numbers"
+            )
     return _truth(
         path,
         ids=list(ids),
@@ -183,7 +186,7 @@ def _entry_by_entry(path: Path) -> Truth:
         label=annotations.lookup("category_id", class_ids, "categories"),
         bbox=annotations.bboxes("bbox", zero_area=True),
         area=annotations.numbers("area") if annotations.have("area") else None,
-        crowd=annotations.flags("iscrowd") if annotations.have("iscrowd") else None,
+        iscrowd=annotations.flags("iscrowd") if annotations.have("iscrowd") else None,
     )
 
 
@@ -206,11 +209,39 @@ def _truth(path: Path, *, ids: list[Any], names: list[str], **columns: Any) -> T
         names=tuple(classes.names[k] for k in class_order),
     )
     image, label = image_row[columns.pop("image")], class_row[columns.pop("label")]
+    sizes = None if sizes is None else sizes.reshape(-1, 2)[order]
+    ids = [ids[k] for k in order]
     return Truth(
         source=str(path),
-        ids=tuple(ids[k] for k in order),
+        ids=tuple(ids),
         names=tuple(names[k] for k in order),
-        sizes=None if sizes is None else sizes.reshape(-1, 2)[order],
+        sizes=sizes,
         classes=classes,
         boxes=Boxes.of(image=image, label=label, **columns),
+        warnings=() if sizes is None else _outside(path, ids, sizes, image, columns["bbox"]),
+    )
+
+
+# Pixels beyond an edge from which a box is worth a word: less comes from rounding.
+_BEYOND = 0.5
+
+
+def _outside(
+    path: Path,
+    ids: list[Any],
+    sizes: Int[np.ndarray, "images 2"],
+    image: Int[np.ndarray, " n"],
+    bbox: Float[np.ndarray, "n 4"],
+) -> tuple[str, ...]:
+    """Return a sentence about boxes that reach out of their images; rows as in the file."""
+    low, high = bbox[:, :2], bbox[:, :2] + bbox[:, 2:]
+    outside = ((low < -_BEYOND) | (high > sizes[image] + _BEYOND)).any(axis=1)
+    if not outside.any():
+        return ()
+    k = int(np.argmax(outside))
+    width, height = sizes[image[k]].tolist()
+    return (
+        f"{path}: {int(outside.sum()):,} of {len(bbox):,} boxes reach out of their images (first: "
+        f"annotation {k}, {bbox[k].tolist()} on image {shown(ids[image[k]])} of {width} x {height} "
+        "pixels); they are scored as they are",
     )

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 _MOST_CURVES = 2 * len(CLASS_COLOURS)
 
 
+# Classes up to which a figure shows each of them.
+_MANY = 100
+
+
 def figures(found: Assessment) -> dict[str, Callable[[], Figure]]:
     """Return the figures that an assessment has data for, each drawn when called."""
     made: dict[str, Callable[[], Figure]] = {}
@@ -42,7 +46,8 @@ def figures(found: Assessment) -> dict[str, Callable[[], Figure]]:
         made["classes"] = partial(_classes, found)
     if found.budgets:
         made["errors"] = partial(_errors, found)
-    if found.confusion is not None and found.scores.objects:
+    matrix = found.confusion
+    if matrix is not None and found.scores.objects and len(matrix.classes) <= _MANY:
         made["confusion"] = partial(_confusion, found)
     return made
 
@@ -74,13 +79,16 @@ def _precision_recall(found: Assessment) -> Figure:
     row = scores.thresholds.index(metric.thresholds[0])
     curves = scores.precision[row]
     figure, axes = panel(6.4, 5.2)
-    known = [k for k, one in enumerate(scores.classes) if one.ap[0] is not None]
-    few = len(known) <= _MOST_CURVES
-    for place, k in enumerate(known):
+    few, many = len(scores.defined) <= _MOST_CURVES, len(scores.defined) > _MANY
+    if many:
+        tenth = curves.shape[1] // 10
+        low, high = np.sort(curves, axis=1)[:, [tenth, -1 - tenth]].T
+        axes.fill_between(RECALLS, low, high, color=PALE, lw=0, label="80% of classes")
+    for place, k in enumerate(() if many else scores.defined):
         one, colour = scores.classes[k], CLASS_COLOURS[place % len(CLASS_COLOURS)]
         axes.plot(
             RECALLS,
-            curves[:, k],
+            curves[:, place],
             color=colour if few else PALE,
             linestyle="-" if not few or place < len(CLASS_COLOURS) else "--",
             lw=1.1,
@@ -88,7 +96,7 @@ def _precision_recall(found: Assessment) -> Figure:
             label=f"{shorten(one.name, 24)}  {one.ap[0]:.3f}" if few else None,
         )
     mean = scores.headline[0].value
-    axes.plot(RECALLS, curves[:, known].mean(axis=1), color=INK, lw=2.4, label=f"mean  {mean:.3f}")
+    axes.plot(RECALLS, curves.mean(axis=1), color=INK, lw=2.4, label=f"mean  {mean:.3f}")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axes.set_title(f"Precision and recall at IoU {metric.thresholds[0]:g}")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title="class  AP")
@@ -98,7 +106,11 @@ def _precision_recall(found: Assessment) -> Figure:
 @drawn
 def _classes(found: Assessment) -> Figure:
     scores = found.scores
-    rows = [one for one in scores.classes if one.ap[0] is not None]
+    rows, title = [scores.classes[k] for k in scores.defined], "By class"
+    if len(rows) > _MANY:
+        worst = sorted(range(len(rows)), key=lambda k: rows[k].ap[0] or 0.0)[: _MANY // 2]
+        title = f"By class: the {len(worst)} of {len(rows):,} with the lowest AP"
+        rows = [rows[k] for k in worst]
     place = np.arange(len(rows))
     figure, axes = panel(6.4, max(2.2, 0.34 * len(rows) + 1))
     height = 0.8 / len(scores.metrics)
@@ -111,7 +123,7 @@ def _classes(found: Assessment) -> Figure:
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set(xlim=(0, 1), xlabel="average precision")
-    axes.set_title("By class")
+    axes.set_title(title)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return figure
 
@@ -147,7 +159,8 @@ def _confusion(found: Assessment) -> Figure:
     matrix = found.confusion
     if matrix is None:
         raise ValueError("this assessment has no confusion matrix")
-    counts, names = matrix.counts, [*found.truth.classes.names, NO_OBJ]
+    counts = matrix.counts
+    names = [*(found.truth.classes.names[k] for k in matrix.classes), NO_OBJ]
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = side_of(len(counts))
     figure, axes = panel(side + 1.6, side)

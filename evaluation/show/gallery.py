@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.assessment import Assessment
-from evaluation.confusion import kept_at, mistakes_per_image, pair_up
+from evaluation.confusion import mistakes_per_image, pair_up
 from evaluation.problem import Boxes
 from medmnist_det.drawing import MARKS, shorten
 from medmnist_det.terminal.tables import plain
@@ -43,7 +43,7 @@ def worst_images(found: Assessment, images: Path | None, *, count: int = 12) -> 
     if found.confusion is None or found.problem.images == 0:
         return []
     iou, score = found.confusion.iou, found.confusion.score
-    mistakes = mistakes_per_image(found.problem, iou=iou, score=score)
+    mistakes = mistakes_per_image(found.problem, found.confusion.pairing)
     order = np.argsort(-mistakes, kind="stable")[:count]
     return [
         _draw(found, int(k), images, iou, score, int(mistakes[k])) for k in order if mistakes[k]
@@ -55,8 +55,8 @@ def _draw(
 ) -> Drawing:
     problem = found.problem
     objects = problem.objects.select(problem.objects.image == k)
-    boxes = problem.detections.select(problem.detections.image == k)
-    boxes = boxes.select(kept_at(boxes, score))
+    boxes = problem.counted_boxes
+    boxes = boxes.select((boxes.image == k) & (boxes.score >= score))
     name = plain(found.truth.names[k])
     width, height = _size(found, k, objects, boxes)
     marks = "".join(_marks(found.truth.classes.names, objects, boxes, iou, width, height))
@@ -70,7 +70,7 @@ def _draw(
         svg=f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(name)}">'
         f"{ground}{marks}</svg>",
         caption=f"<b>{escape(name)}</b> {mistakes} mistake{'s' if mistakes != 1 else ''}, "
-        f"{np.count_nonzero(~objects.crowd)} objects, {len(boxes)} boxes",
+        f"{np.count_nonzero(~objects.iscrowd)} objects, {len(boxes)} boxes",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from evaluation.assessment import Assessment, Comparison
@@ -15,6 +16,9 @@ from evaluation.engines import RECALLS, describe
 from evaluation.scores import Mean
 from medmnist_det.drawing import NO_OBJ
 from medmnist_det.files import write_atomically
+
+# Classes up to which confusions are written as a matrix; beyond, as the cells that are not 0.
+_DENSE = 500
 
 
 def write_json(path: Path, found: Assessment | Comparison) -> None:
@@ -37,6 +41,7 @@ def as_dict(found: Assessment) -> dict[str, Any]:
         "objects": scores.objects,
         "crowd_regions": scores.crowd_regions,
         "boxes": scores.detections,
+        "boxes_not_counted": scores.beyond,
         "scores": {
             metric.name: {
                 **_mean(mean),
@@ -51,14 +56,16 @@ def as_dict(found: Assessment) -> dict[str, Any]:
         "label_quality": None if found.quality is None else dict(_fields(found.quality)),
         "classes": [
             {
-                "name": row.name,
+                "id": found.truth.classes.ids[k],
+                "name": (row := scores.classes[k]).name,
                 "objects": row.objects,
                 "boxes": row.detections,
                 "ap": dict(zip(names, row.ap, strict=True)),
                 "ar": row.ar,
             }
-            for row in scores.classes
+            for k in scores.used
         ],
+        "classes_left_out": len(scores.classes) - len(scores.used),
         "sizes": [
             {
                 "side": row.name,
@@ -103,21 +110,28 @@ def _budget(budget: Budget) -> dict[str, Any]:
 
 
 def _confusion(found: Assessment) -> dict[str, Any] | None:
-    if found.confusion is None:
+    matrix = found.confusion
+    if matrix is None:
         return None
+    names = [found.truth.classes.names[k] for k in matrix.classes]
+    if len(names) <= _DENSE:
+        counts = {"counts": matrix.counts.tolist()}
+    else:
+        counts = {"cells": np.stack([matrix.true, matrix.given, matrix.count], axis=1).tolist()}
     return {
-        "rows": [*found.truth.classes.names, NO_OBJ],
-        "columns": [*found.truth.classes.names, NO_OBJ],
-        "counts": found.confusion.counts.tolist(),
-        "iou": found.confusion.iou,
-        "score": found.confusion.score,
+        "rows": [*names, NO_OBJ],
+        "columns": [*names, NO_OBJ],
+        **counts,
+        "iou": matrix.iou,
+        "score": matrix.score,
     }
 
 
 def _curves(found: Assessment, row: int) -> Iterator[list[float] | None]:
-    for k, one in enumerate(found.scores.classes):
-        curve = found.scores.precision[row, :, k]
-        yield curve.tolist() if one.ap[0] is not None else None
+    scores = found.scores
+    column = {k: place for place, k in enumerate(scores.defined)}
+    for k in scores.used:
+        yield scores.precision[row, :, column[k]].tolist() if k in column else None
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from evaluation.assessment import Assessment
 from evaluation.bootstrap import Interval
-from evaluation.budget import BACKGROUND_IOU
 from evaluation.engines import describe
+from evaluation.matching import BACKGROUND_IOU
 from evaluation.scores import Mean
 from evaluation.show.figures import as_svg, figures
 from evaluation.show.gallery import LEGEND, worst_images
@@ -159,7 +159,7 @@ def _classes(found: Assessment, drawn: dict[str, tuple[str, str]]) -> Iterator[s
                 f"{row.objects:,}",
                 f"{row.detections:,}",
             ]
-            for row in found.scores.classes
+            for row in (found.scores.classes[k] for k in found.scores.used)
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -122,20 +123,16 @@ def _points(value: float) -> str:
 
 
 def _confusions(found: Confusion, names: tuple[str, ...]) -> RenderableType:
-    k = len(names)
-    pairs = [
-        (int(found.counts[i, j]), names[i], names[j])
-        for i in range(k)
-        for j in range(k)
-        if i != j and found.counts[i, j]
-    ]
-    if not pairs:
+    k = len(found.classes)
+    wrong = np.flatnonzero((found.true != found.given) & (found.true < k) & (found.given < k))
+    worst = wrong[np.argsort(-found.count[wrong], kind="stable")][:5]
+    if len(worst) == 0:
         return Text("")
-    pairs.sort(key=lambda pair: -pair[0])
     title = f"Most confused (score {found.score:.3f} or more, IoU {found.iou:g})"
     table = Table(title, "object", "called", "times", names=2)
-    for count, true, given in pairs[:5]:
-        table.row(true, given, f"{count:,}")
+    for cell in worst:
+        true, given = (names[found.classes[row[cell]]] for row in (found.true, found.given))
+        table.row(true, given, f"{found.count[cell]:,}")
     return table
 
 
@@ -168,7 +165,7 @@ def _sizes(scores: Scores) -> Table:
 def _classes(scores: Scores) -> Table:
     names = [f"AP{metric.name.removeprefix('mAP')}" for metric in scores.metrics]
     table = Table("By class", "class", *names, "AR", "objects", "boxes")
-    for row in scores.classes:
+    for row in (scores.classes[k] for k in scores.used):
         cells = [number(value) for value in (*row.ap, row.ar)]
         table.row(row.name, *cells, f"{row.objects:,}", f"{row.detections:,}")
     return table
@@ -176,6 +173,13 @@ def _classes(scores: Scores) -> Table:
 
 def notes(found: Assessment) -> Iterator[str]:
     """Yield what the numbers leave out, a sentence each."""
+    left_out = len(found.scores.classes) - len(found.scores.used)
+    if left_out:
+        classes = _count(left_out, "class", "classes")
+        yield f"Left out: {classes} without an object or a box."
+    if found.scores.beyond:
+        boxes = _count(found.scores.beyond, "box", "boxes")
+        yield f"Not counted, as in COCO: {boxes} beyond the 100 best of a class in an image."
     empty = found.scores.undefined
     if empty:
         beyond = any(row.objects for row in empty)
@@ -240,7 +244,9 @@ def _both_classes(found: Comparison) -> Table:
         name for metric in metrics for name in (f"A {metric.name.removeprefix('m')}", "B", "B - A")
     ]
     table = Table("\nBy class", "class", *columns)
-    for a, b in zip(found.first.scores.classes, found.second.scores.classes, strict=True):
+    first, second = found.first.scores, found.second.scores
+    used = sorted({*first.used, *second.used})
+    for a, b in ((first.classes[k], second.classes[k]) for k in used):
         cells = []
         for one, other in zip(a.ap, b.ap, strict=True):
             gain = "" if one is None or other is None else f"{other - one:+.4f}"

@@ -130,16 +130,23 @@ class Entries:
             )
         return boxes
 
-    def lookup(self, key: str, known: Sequence[int | str], table: str) -> Int[np.ndarray, " n"]:
-        """Return the row in ``known`` of every entry's id."""
+    def lookup(
+        self,
+        key: str,
+        known: Sequence[int | str],
+        table: str,
+        remedy: Callable[[set[Any]], str] = lambda _: "add it there or remove them",
+    ) -> Int[np.ndarray, " n"]:
+        """Return the row in ``known`` of every entry's id; ``remedy`` is told all of the ids."""
         number: dict[Any, int] = {name: k for k, name in enumerate(known)}
         values = self.column(key)
         rows = [number.get(value, -1) if _is_id(value) else -1 for value in values]
         bad = [k for k, row in enumerate(rows) if row < 0]
         if bad:
+            ids = {value for value in values if _is_id(value)}
             raise InputError(
                 f"{self.path}, {self.kind} {bad[0]}: {key} {shown(values[bad[0]])} is not in "
-                f"{table} ({len(bad)} such entries); add it there or remove them"
+                f"{table} ({len(bad):,} of {len(values):,} entries name such ids); {remedy(ids)}"
             )
         return np.array(rows, dtype=np.int64)
 

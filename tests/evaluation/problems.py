@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
+from evaluation.matching import Matching
+from evaluation.metrics import HEADLINE, Metric, union
 from evaluation.problem import Boxes, Problem
 
 #: Lists that the known tools stumble over, COCO's own, and the paper's two together.
@@ -60,7 +62,7 @@ def random_problem(
     return Problem(
         images=images,
         classes=classes,
-        objects=Boxes.of(**some(objects), crowd=rng.random(objects) < 0.2 * crowds),
+        objects=Boxes.of(**some(objects), iscrowd=rng.random(objects) < 0.2 * crowds),
         detections=Boxes.of(**some(detections), score=rng.integers(0, 4, detections) / 3),
     )
 
@@ -76,6 +78,11 @@ def boxes(
         bbox=table[:, 2:],
         score=None if score is None else np.array(score),
     )
+
+
+def matching(one: Problem, *metrics: Metric) -> Matching:
+    """Return the matching that everything asks which needs matches at the metrics' thresholds."""
+    return Matching(one, union(metrics or HEADLINE))
 
 
 def problem(objects: Boxes, detections: Boxes, *, images: int = 1, classes: int = 2) -> Problem:

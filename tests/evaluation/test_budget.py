@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from evaluation.budget import KINDS, error_budget
+from evaluation.budget import KINDS, error_budgets
 from evaluation.metrics import COCO, PAPER, Metric
-from evaluation.resampling import to_be_found
 from evaluation.scores import score_problem
-from tests.evaluation.problems import boxes, problem, problems
+from tests.evaluation.problems import boxes, matching, problem, problems
 
 #: Two objects of class 0 and two of class 1, far apart, on one image.
 _OBJECTS = (
@@ -15,6 +14,10 @@ _OBJECTS = (
     (0, 1, 0, 100, 20, 20),
     (0, 1, 100, 100, 20, 20),
 )
+
+
+def error_budget(one, metric):
+    return next(iter(error_budgets(matching(one, metric), (metric,))), None)
 
 
 def _losses(detections, metric=PAPER):
@@ -157,7 +160,7 @@ def test_nothing_to_find_has_no_budget():
 def test_the_points_add_up_to_what_is_lost(one):
     for metric in (PAPER, Metric("some", (0.05, 0.5, 1.0))):
         found = error_budget(one, metric)
-        if not to_be_found(one).any():
+        if not one.to_be_found.any():
             assert found is None
             continue
         names = tuple(map(str, range(one.classes)))

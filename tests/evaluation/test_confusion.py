@@ -6,7 +6,7 @@ from evaluation.confusion import confusion, mistakes_per_image, pair_up, working
 from evaluation.problem import Boxes
 from evaluation.quality import label_quality
 from medmnist_det.boxes import pairwise_iou
-from tests.evaluation.problems import boxes, problem, problems
+from tests.evaluation.problems import boxes, matching, problem, problems
 
 # A right box, a wrong name, a box on nothing; the last object is missed.
 _OBJECTS = boxes((0, 0, 0, 0, 20, 20), (0, 1, 50, 0, 20, 20), (1, 1, 0, 0, 20, 20))
@@ -16,7 +16,7 @@ _BOXES = boxes(
 
 
 def test_the_matrix_of_a_known_case():
-    found = confusion(problem(_OBJECTS, _BOXES, images=2), iou=0.4, score=0.0)
+    found = confusion(matching(problem(_OBJECTS, _BOXES, images=2)), iou=0.4, score=0.0)
 
     #       called 0, called 1, missed
     expected = [[1, 0, 0], [1, 0, 1], [0, 1, 0]]
@@ -24,13 +24,15 @@ def test_the_matrix_of_a_known_case():
 
 
 def test_boxes_below_the_score_are_left_out():
-    found = confusion(problem(_OBJECTS, _BOXES, images=2), iou=0.4, score=0.85)
+    found = confusion(matching(problem(_OBJECTS, _BOXES, images=2)), iou=0.4, score=0.85)
 
     assert found.counts.tolist() == [[1, 0, 0], [0, 0, 2], [0, 0, 0]]
 
 
 def test_mistakes_are_counted_where_they_happen():
-    found = mistakes_per_image(problem(_OBJECTS, _BOXES, images=3), iou=0.4, score=0.0)
+    one = problem(_OBJECTS, _BOXES, images=3)
+
+    found = mistakes_per_image(one, confusion(matching(one), iou=0.4, score=0.0).pairing)
 
     assert found.tolist() == [1, 2, 0]
 
@@ -70,7 +72,7 @@ def test_a_box_in_a_crowd_region_counts_neither_way():
         image=np.array([0]),
         bbox=np.array([[0.0, 0, 100, 100]]),
         label=np.array([0]),
-        crowd=np.array([True]),
+        iscrowd=np.array([True]),
     )
 
     found = label_quality(problem(objects, boxes((0, 0, 10, 10, 20, 20))))
@@ -114,8 +116,8 @@ def test_the_working_point_is_where_f1_is_best():
         score=[0.9, 0.8, 0.7, 0.6, 0.5],
     )
 
-    assert working_point(problem(objects, guesses, images=4), 0.4) == 0.6
+    assert working_point(matching(problem(objects, guesses, images=4)), 0.4) == 0.6
 
 
 def test_without_a_right_box_every_box_is_kept():
-    assert working_point(problem(boxes(), boxes((0, 0, 0, 0, 9, 9))), 0.4) == 0.0
+    assert working_point(matching(problem(boxes(), boxes((0, 0, 0, 0, 9, 9)))), 0.4) == 0.0

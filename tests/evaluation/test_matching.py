@@ -27,7 +27,7 @@ def _coco(table, one):
                 "bbox": table.bbox[k].tolist(),
                 "area": float(table.area[k]),
                 "score": float(table.score[k]),
-                "iscrowd": int(table.crowd[k]),
+                "iscrowd": int(table.iscrowd[k]),
             }
             for k in range(len(table))
         ],

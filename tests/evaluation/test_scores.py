@@ -86,7 +86,8 @@ def test_classes_undefined_are_left_out_of_means_and_counted():
     assert found.headline[0].value == 1.0
     assert (found.headline[0].classes, found.headline[0].of) == (1, 3)
     assert [row.ap[0] for row in found.classes] == [1.0, None, None]
-    assert [row.name for row in found.undefined] == ["b", "c"]
+    assert [row.name for row in found.undefined] == ["c"]
+    assert (found.used, found.defined) == ((0, 2), (0,))
     assert found.coco["APl"].value is None
 
 
@@ -103,7 +104,7 @@ def test_crowd_regions_are_no_objects():
 
     found = score_problem(one, ("a", "b"))
 
-    assert found.crowd_regions == one.objects.crowd.sum() > 0
+    assert found.crowd_regions == one.objects.iscrowd.sum() > 0
     assert found.objects + found.crowd_regions == 20
 
 

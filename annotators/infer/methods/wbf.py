@@ -14,6 +14,7 @@ from annotators.infer.parts.result import Inference, fused
 from medmnist_det.boxes import paired_iou
 from medmnist_det.errors import InputError
 from medmnist_det.labels import Labels, LabelSet
+from medmnist_det.ragged import ranges
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, UInt64
@@ -193,8 +194,8 @@ def _best_cluster(
         overlap[shared[:, 0] if shared.shape[1] == 1 else shared.any(axis=1)] = 0.0
         return np.where(overlap > iou, home, -1)
     start = np.cumsum(count) - count
-    offset = np.arange(int(count.sum())) - np.repeat(start, count)
-    candidate = np.repeat(home, count) + offset
+    candidate = ranges(home, count)
+    offset = candidate - np.repeat(home, count)
     each = np.repeat(row, count)
     overlap = paired_iou(mean[candidate], box[each])
     overlap[((taken[candidate] & bits[each]) != 0).any(axis=1)] = 0.0

@@ -12,6 +12,7 @@ from annotators.infer.parts.grouping import Groups
 from annotators.infer.parts.pairs import canonical_order
 from medmnist_det.boxes import paired_iou
 from medmnist_det.labels import Labels, LabelSet
+from medmnist_det.ragged import ranges
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -81,7 +82,7 @@ def collect(crowd: LabelSet, groups: Groups, *, iou: float) -> Evidence:
     first, unit = _units(groups, team, rater, label, raters, classes)
     size = groups.size[first]
     starts = np.concatenate([[0], np.cumsum(size)])
-    member = np.repeat(groups.starts[first] - starts[:-1], size) + np.arange(starts[-1])
+    member = ranges(groups.starts[first], size)
     return Evidence(
         classes=classes,
         raters=raters,
@@ -114,10 +115,9 @@ def _teams(
         _, first, which = np.unique(code, return_index=True, return_inverse=True)
     size = np.diff(starts, append=len(image))[first]
     team_starts = np.concatenate([[0], np.cumsum(size)])
-    member = np.repeat(starts[first] - team_starts[:-1], size) + np.arange(team_starts[-1])
     team = np.zeros(labels.images, dtype=np.int64)
     team[filled] = which
-    return team, team_starts, rater[member]
+    return team, team_starts, rater[ranges(starts[first], size)]
 
 
 def _units(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medmnist_det.ragged import ranges
 from medmnist_det.streams import stream
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Drawn:
         """Return some of the objects."""
         size = np.diff(self.starts)[rows]
         starts = np.concatenate([[0], np.cumsum(size)])
-        member = np.repeat(self.starts[rows] - starts[:-1], size) + np.arange(starts[-1])
+        member = ranges(self.starts[rows], size)
         return Drawn(box=self.box[member], rater=self.rater[member], starts=starts)
 
 

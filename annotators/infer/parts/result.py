@@ -11,6 +11,7 @@ import numpy as np
 from annotators.infer.parts.grouping import Groups
 from annotators.simulate.matrices import dominant
 from medmnist_det.labels import Images, Labels, LabelSet
+from medmnist_det.ragged import ranges
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -116,7 +117,6 @@ def fused(
     chosen = rows if len(rows) < len(groups) else slice(None)  # views cost nothing
     size = groups.size[chosen]
     starts = np.concatenate([[0], np.cumsum(size)])
-    member = np.repeat(groups.starts[:-1][chosen] - starts[:-1], size) + np.arange(starts[-1])
     return Inference(
         labels=Labels(
             images=crowd.labels.images,
@@ -127,7 +127,7 @@ def fused(
         ),
         posterior=posterior[chosen],
         existence=existence[chosen],
-        support=groups.row[member],
+        support=groups.row[ranges(groups.starts[:-1][chosen], size)],
         starts=starts,
         **rest,
     )

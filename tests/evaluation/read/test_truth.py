@@ -41,7 +41,7 @@ def test_the_quick_and_the_thorough_reader_return_the_same_truth(tmp_path_factor
     )
     assert quick.ids == tuple(sorted(ids))
     np.testing.assert_array_equal(quick.sizes, thorough.sizes)
-    for column in ("image", "bbox", "label", "score", "area", "crowd"):
+    for column in ("image", "bbox", "label", "score", "area", "iscrowd"):
         np.testing.assert_array_equal(getattr(quick.boxes, column), getattr(thorough.boxes, column))
 
 
@@ -76,7 +76,7 @@ def test_crowd_flags_may_be_written_in_any_way(tmp_path, no):
 
     truth = read_truth(write(tmp_path / "t.json", coco(4, rows)))
 
-    assert truth.boxes.crowd.tolist() == [k == 1 for k in range(len(rows))]
+    assert truth.boxes.iscrowd.tolist() == [k == 1 for k in range(len(rows))]
 
 
 def test_a_gzipped_truth_is_read(tmp_path):
@@ -137,3 +137,65 @@ def test_ids_are_found_whether_dense_or_scattered(ids, others, spread):
     rows = row_of(np.array(others, dtype=np.int64), ids)
 
     assert rows.tolist() == [ids.index(key) if key in ids else len(ids) for key in others]
+
+
+def test_a_truth_in_latin_1_is_one_sentence(tmp_path):
+    content = coco(1, [annotation(1, 1, 0, [0, 0, 9, 9])])
+    content["categories"][0]["name"] = "Caf\u00e9"
+    text = json.dumps(content, ensure_ascii=False)
+
+    assert read_truth(write(tmp_path / "u.json", text.encode())).classes.names[0] == "Caf\u00e9"
+    with pytest.raises(InputError, match=r"t\.json.*(utf-8|UTF-8)"):
+        read_truth(write(tmp_path / "t.json", text.encode("latin-1")))
+
+
+def test_an_area_beyond_all_numbers_is_refused(tmp_path):
+    text = json.dumps(coco(1, [annotation(1, 1, 0, [0, 0, 9, 9])])).replace(
+        '"area": 81', '"area": 1e999'
+    )
+
+    with pytest.raises(InputError, match=r"annotation 0: area is .*inf.*; give a finite number"):
+        read_truth(write(tmp_path / "t.json", text.encode()))
+
+
+_EDGES = [-(1 << 63), -(1 << 63) + 1, -1, 0, 1, 2, (1 << 63) - 2, (1 << 63) - 1]
+
+
+@given(
+    st.lists(st.sampled_from(_EDGES) | st.integers(-9, 9), unique=True, max_size=9),
+    st.lists(st.sampled_from(_EDGES) | st.integers(-9, 9)),
+)
+def test_ids_of_any_size_are_looked_up_as_a_dictionary_would(ids, wanted):
+    place = {key: k for k, key in enumerate(ids)}
+
+    found = row_of(np.array(wanted, dtype=np.int64), ids)
+
+    assert found.tolist() == [place.get(key, len(ids)) for key in wanted]
+
+
+@pytest.mark.parametrize(
+    ("bbox", "outside"),
+    [
+        ([0, 0, 320, 320], False),
+        ([300, 300, 20.4, 20], False),
+        ([-0.4, 0, 9, 9], False),
+        ([300, 300, 21, 20], True),
+        ([300, 300, 20, 21], True),
+        ([-1, 0, 9, 9], True),
+        ([0, -1, 9, 9], True),
+        ([400, 400, 9, 9], True),
+    ],
+)
+def test_boxes_that_reach_out_of_their_images_are_told_with_the_first(tmp_path, bbox, outside):
+    rows = [annotation(1, 2, 0, [5, 5, 9, 9]), annotation(2, 1, 0, bbox), annotation(3, 1, 1, bbox)]
+
+    warnings = read_truth(write(tmp_path / "t.json", coco(2, rows))).warnings
+    loose = [one | {"iscrowd": False} for one in rows]
+    thorough = read_truth(write(tmp_path / "l.json", coco(2, loose))).warnings
+
+    assert len(warnings) == len(thorough) == outside
+    if outside:
+        assert (
+            "t.json: 2 of 3 boxes reach out of their images (first: annotation 1, [" in warnings[0]
+        )
+        assert "on image 1 of 320 x 320 pixels); they are scored as they are" in warnings[0]

@@ -7,9 +7,9 @@ import numpy as np
 from evaluation.assessment import Assessment, Comparison
 from evaluation.bootstrap import Difference, Interval
 from evaluation.budget import KINDS, Budget, Loss
-from evaluation.confusion import Confusion
+from evaluation.confusion import Confusion, pair_up
 from evaluation.metrics import HEADLINE, union
-from evaluation.problem import Truth
+from evaluation.problem import Boxes, Truth
 from evaluation.quality import Quality
 from evaluation.scores import ClassScore, Mean, Scores, SizeScore
 from medmnist_det.labels import Classes
@@ -25,8 +25,8 @@ COUNTS = np.array(
 
 
 def curves(shift: float = 0.0) -> np.ndarray:
-    """Precision falls along recall, differently for every threshold and class; none for the last."""
-    made = np.full((len(union(HEADLINE)), 101, 4), np.nan)
+    """Precision falls along recall, differently for every threshold and class with objects."""
+    made = np.full((len(union(HEADLINE)), 101, 3), np.nan)
     for row in range(len(made)):
         for k in range(3):
             made[row, :, k] = np.linspace(1 - 0.01 * row, 0.5 - 0.1 * k, 101) - shift
@@ -76,6 +76,8 @@ def scores(shift: float = 0.0) -> Scores:
         ),
         thresholds=union(HEADLINE),
         precision=curves(shift),
+        defined=(0, 1, 2),
+        beyond=0,
     )
 
 
@@ -111,6 +113,21 @@ def truth() -> Truth:
     )
 
 
+def confusion_of(counts: np.ndarray, meeting: tuple[Boxes, Boxes] | None = None) -> Confusion:
+    """Return confusions with these counts; pairs are those of the boxes that score .6 or more."""
+    objects, detections = meeting or (boxes(), boxes())
+    true, given = np.nonzero(counts)
+    return Confusion(
+        classes=np.arange(len(counts) - 1),
+        true=true,
+        given=given,
+        count=counts[true, given],
+        iou=0.4,
+        score=0.6,
+        pairing=pair_up(detections, objects, iou=0.4, kept=detections.score >= 0.6),
+    )
+
+
 def assessment(shift: float = 0.0, source: str = "preds[a].json") -> Assessment:
     """Image 1: an object found, one missed, a box on nothing, one below the working point."""
     true = truth()
@@ -131,7 +148,7 @@ def assessment(shift: float = 0.0, source: str = "preds[a].json") -> Assessment:
         resampled=np.zeros((1000, 2)),
         seed=3,
         budgets=budgets(),
-        confusion=Confusion(counts=COUNTS, iou=0.4, score=0.6),
+        confusion=confusion_of(COUNTS, (true.boxes, detections)),
         quality=Quality(
             images=7,
             objects=90,

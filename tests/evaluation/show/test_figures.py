@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from evaluation.show.figures import as_svg, figures
 from medmnist_det.drawing import KIND_COLOURS
 from tests.drawn import cells, formulas, image, legend, lines, overprinted, ticks
-from tests.evaluation.show.made import COUNTS, assessment, curves
+from tests.evaluation.show.made import COUNTS, assessment, confusion_of, curves
 
 SHORT = f"{'b' * 12}\N{HORIZONTAL ELLIPSIS}{'b' * 11}"
 
@@ -54,7 +54,10 @@ def classes(count):
     scores = found.scores
     some = [replace(scores.classes[0], name=f"class {k}") for k in range(count)]
     made = replace(
-        scores, classes=tuple(some), precision=np.repeat(curves()[:, :, :1], count, axis=2)
+        scores,
+        classes=tuple(some),
+        precision=np.repeat(curves()[:, :, :1], count, axis=2),
+        defined=tuple(range(count)),
     )
     names = tuple(one.name for one in some)
     counts = np.diag(np.arange(count + 1))
@@ -64,7 +67,7 @@ def classes(count):
         truth=replace(
             found.truth, classes=replace(found.truth.classes, ids=tuple(range(count)), names=names)
         ),
-        confusion=replace(found.confusion, counts=counts),
+        confusion=confusion_of(counts),
     )
 
 

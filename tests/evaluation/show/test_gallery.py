@@ -9,7 +9,7 @@ import pytest
 from evaluation.show.gallery import LEGEND, worst_images
 from medmnist_det.labels import Classes
 from tests.evaluation.problems import boxes, problem
-from tests.evaluation.show.made import assessment
+from tests.evaluation.show.made import COUNTS, assessment, confusion_of
 
 
 def frames(svg):
@@ -68,7 +68,12 @@ def test_any_name_is_text_in_a_drawing(name):
         boxes=true,
     )
     nothing = boxes(score=[])
-    one = replace(found, truth=truth, problem=problem(true, nothing, images=1, classes=1))
+    one = replace(
+        found,
+        truth=truth,
+        problem=problem(true, nothing, images=1, classes=1),
+        confusion=confusion_of(np.zeros((2, 2), dtype=int), (true, nothing)),
+    )
 
     (drawing,) = worst_images(one, None)
 
@@ -92,7 +97,12 @@ def test_only_so_many_are_drawn_and_none_without_a_mistake():
         sizes=np.full((count, 2), 9),
         boxes=true,
     )
-    one = replace(found, truth=truth, problem=problem(true, claimed, images=count, classes=4))
+    one = replace(
+        found,
+        truth=truth,
+        problem=problem(true, claimed, images=count, classes=4),
+        confusion=confusion_of(COUNTS, (true, claimed)),
+    )
 
     assert len(worst_images(one, None, count=7)) == 7
     assert [one.caption.split()[0] for one in worst_images(one, None)] == [

@@ -58,6 +58,7 @@ def test_quality_classes_sizes_and_errors_stand_under_their_names(found):
     }
     assert [row["name"] for row in found["classes"]] == list(NAMES)
     assert found["classes"][1] == {
+        "id": 2,
         "name": NAMES[1],
         "objects": 30,
         "boxes": 2007,

@@ -136,7 +136,8 @@ def test_objects_larger_than_any_range_of_coco_are_said_to_be(tmp_path):
 
     page = _report(tmp_path, preds, "--truth", truth)
 
-    assert "3 classes (0, 1, 2), or only some beyond COCO&#x27;s 1e10 square pixels" in page
+    assert "1 class (0), or only some beyond COCO&#x27;s 1e10 square pixels" in page
+    assert "Left out: 2 classes without an object or a box." in page
 
 
 @pytest.mark.parametrize("name", ["a" * 300 + ".png", "a\0b.png"])

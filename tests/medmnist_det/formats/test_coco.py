@@ -129,7 +129,7 @@ def changed(path, value):
             [1, float("inf"), 1, 4],
             "annotation 0: bbox .* is not finite",
         ),
-        (["annotations", 0, "image_id"], 5, r"image_id 5 is not in images \(1 such entries\)"),
+        (["annotations", 0, "image_id"], 5, r"image_id 5 is not in images \(1 of 2 entries name"),
         (["annotations", 1, "category_id"], 9, "annotation 1: category_id 9 is not in categories"),
         (["annotations", 1, "category_id"], [3], r"category_id \[3\] is not in categories"),
         (["annotations", 1, "score"], 0.5, "annotation 0: has no 'score'; add it"),
