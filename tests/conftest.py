@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
 from annotators.simulate.options import AnnotatorOptions
@@ -15,6 +16,10 @@ from medmnist_det.generation import DIGIT_CLASSES, Plan, generate
 from medmnist_det.labels import Images, Labels
 from medmnist_det.scenes.composer import SceneOptions
 from medmnist_det.scenes.digits import Digits, load_digits
+
+# Some examples write files, and a busy disk takes its time until they lie on it.
+settings.register_profile("disks", deadline=None)
+settings.load_profile("disks")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
