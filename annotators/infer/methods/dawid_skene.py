@@ -10,7 +10,7 @@ import numpy as np
 
 from annotators.infer.parts.box_model import fuse_boxes
 from annotators.infer.parts.class_model import ClassModel, maximise, unseen
-from annotators.infer.parts.em import settle, votes_as_belief
+from annotators.infer.parts.em import Settled, settle, votes_as_belief
 from annotators.infer.parts.evidence import Evidence, collect, favourites
 from annotators.infer.parts.grouping import IOU, Groups, group_boxes
 from annotators.infer.parts.result import Inference, Raters, fused
@@ -75,14 +75,7 @@ def dawid_skene(crowd: LabelSet, options: EmOptions | None = None) -> Inference:
         belief = votes_as_belief(seen)
         alone = assemble(crowd, groups, seen, maximise(belief, seen, None), belief)
         return replace(alone, raters=None, warnings=(_NEVER_COMPARED,), facts={"iterations": 0})
-    rates = spurious_rates(crowd, groups, iou=options.iou)
-    end = settle(
-        seen,
-        iterations=options.iterations,
-        tolerance=options.tolerance,
-        spurious=rates.rate,
-        alike=not rates.compared,
-    )
+    end, rates = believe(crowd, groups, seen, options)
     found = assemble(crowd, groups, seen, end.model, end.belief, tied=not rates.compared)
     warnings = [*_doubts(crowd, rates)] if len(groups) else []
     if end.change > options.tolerance:
@@ -97,6 +90,21 @@ def dawid_skene(crowd: LabelSet, options: EmOptions | None = None) -> Inference:
         )
     facts = {"iterations": end.rounds, "last_change": end.change, **found.facts}
     return replace(found, warnings=tuple(warnings), facts=facts)
+
+
+def believe(
+    crowd: LabelSet, groups: Groups, seen: Evidence, options: EmOptions
+) -> tuple[Settled, SpuriousRates]:
+    """Return steps 2 and 3: what is believed of every unit of evidence, and of the raters."""
+    rates = spurious_rates(crowd, groups, iou=options.iou)
+    end = settle(
+        seen,
+        iterations=options.iterations,
+        tolerance=options.tolerance,
+        spurious=rates.rate,
+        alike=not rates.compared,
+    )
+    return end, rates
 
 
 _NEVER_COMPARED = (

@@ -151,11 +151,10 @@ def maximise(
         names, fancy = _one_skill(drawn[:, :-1].sum(axis=0), seen.raters), np.ones_like(fancy)
         objects = np.full_like(objects, objects.mean())
     found = names / names.sum(axis=2, keepdims=True) * (1 - miss)[:, :, None]
-    if spurious is None:
-        spurious = (fancies.sum(axis=1) + _SPURIOUS[0]) / (seen.looked + _SPURIOUS[1])
+    rate = (fancies.sum(axis=1) + _SPURIOUS[0]) / (seen.looked + _SPURIOUS[1])
     return ClassModel(
         report=np.concatenate([found, miss[:, :, None]], axis=2),
-        spurious=spurious,
+        spurious=rate if spurious is None else spurious,
         fancy=fancy / fancy.sum(axis=1, keepdims=True),
         alone=share_alone(mass[:, -1], seen),
         objects=objects / max(seen.images, 1),
