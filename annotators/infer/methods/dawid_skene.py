@@ -51,8 +51,8 @@ def dawid_skene(crowd: LabelSet, options: EmOptions | None = None) -> Inference:
     1. Group the boxes; the truth of a group is a class, or that nothing is there.
     2. Count: how many boxes each rater draws on nothing (:mod:`annotators.infer.parts.spurious`).
     3. Start from the votes; then M step (rates and matrices from beliefs) and E step (beliefs from
-       rates and matrices) in turn, in log space, until no matrix entry moves. No report counts
-       in what is thought of its own rater.
+       rates and matrices) in turn, in log space, until no matrix entry moves. In the end each
+       report is judged by its rater's other reports.
     4. Fuse the boxes of each group by the raters' estimated bias and precision, with the existence
        probabilities of step 3 as weights (given those, boxes and classes are independent, so that
        this is the rest of the same EM).

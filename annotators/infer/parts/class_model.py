@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 # Pseudo-reports of every class by which a rater's names are drawn to the crowd's.
-_SHRINK = 4.0
+_SHRINK = 8.0
 # Pseudo-objects of every class by which a rater's misses are drawn to the rater's mean, and
 # pseudo-objects by which that is drawn to the crowd's.
 _POOL = (20.0, 4.0)
@@ -69,8 +69,8 @@ def posterior(
     For no object: the rate of spurious boxes of the raters who drew, times the chance that these
     fall on one place (of a single box: that none other does). In log space; rows sum to 1.
 
-    ``before`` is the belief that an estimated model was made from: a report then counts for nothing
-    in what is thought of its own rater's names. Else a rater with few boxes confirms himself.
+    ``before`` is the belief that an estimated model was made from: a report is then judged by what
+    is thought of its rater's names without this report.
     """
     report = np.log(np.maximum(model.report, _TINY)).transpose(0, 2, 1)  # (R, report, truth)
     missed = np.ascontiguousarray(report[:, -1])

@@ -36,20 +36,22 @@ def settle(
 ) -> Settled:
     """Return the model and the beliefs on which EM settles, from the votes.
 
-    ``spurious`` and ``alike`` as in :func:`annotators.infer.parts.class_model.maximise`. No
-    evidence gives the model of the priors.
+    ``spurious`` and ``alike`` as in :func:`annotators.infer.parts.class_model.maximise`. In the end
+    every report is judged by what the rater's other reports say: a rater with few boxes would
+    confirm himself, and be believed too much. No evidence gives the model of the priors.
     """
     belief = votes_as_belief(seen)
     model = maximise(belief, seen, None, spurious=spurious, alike=alike)
     change, rounds = 0.0, 0
     while len(belief) and rounds < iterations:
         rounds += 1
-        belief = posterior(model, seen, belief)
+        belief = posterior(model, seen)
         new = maximise(belief, seen, model, spurious=spurious, alike=alike)
         change = float(np.abs(new.report - model.report).max())
         model = new
         if change <= tolerance:
             break
+    belief = posterior(model, seen, belief)
     return Settled(model=model, belief=belief, rounds=rounds, change=change)
 
 
