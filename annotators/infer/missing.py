@@ -5,8 +5,8 @@ from __future__ import annotations
 from annotators.crowd_files import read_crowd
 from annotators.infer.registry import folder_name, infer
 from annotators.infer.save import write_fused
+from annotators.sources import crowd_splits
 from medmnist_det.folder import Folder
-from medmnist_det.labels import CROWD_SPLITS
 
 
 def fuse_missing(folder: Folder, method: str) -> list[tuple[str, str]]:
@@ -18,9 +18,9 @@ def fuse_missing(folder: Folder, method: str) -> list[tuple[str, str]]:
     """
     told = []
     place = folder.path / "fused" / folder_name(method)
-    for split in folder.splits:
+    for split in crowd_splits(folder):
         files = [place / f"{split}.json", place / f"{split}.details.json"]
-        if split not in CROWD_SPLITS or all(file.is_file() for file in files):
+        if all(file.is_file() for file in files):
             continue
         crowd = read_crowd(folder.path / "crowd" / f"{split}.json")
         found = infer(method, crowd.labels)

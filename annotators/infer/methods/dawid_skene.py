@@ -142,10 +142,12 @@ def assemble(
 ) -> Inference:
     """Return the labels that follow from beliefs about every unit of evidence, boxes fused.
 
-    ``tied`` gives the names of majority vote, for beliefs that leave ties.
+    ``tied`` gives ties of names to the first rater, as majority vote does.
     """
     there = (1 - belief[:, -1])[seen.unit]
     classes = belief[:, :-1] + _EVEN
+    if tied:
+        classes[np.arange(len(classes)), favourites(seen)] *= _FIRST
     classes /= classes.sum(axis=1, keepdims=True)
     box, habits = fuse_boxes(crowd.labels, groups, there, seen.raters)
     law = habits.law
@@ -164,7 +166,6 @@ def assemble(
         box=box,
         posterior=classes[seen.unit],
         existence=there,
-        label=favourites(seen)[seen.unit] if tied else None,
         raters=raters,
         facts={"box_law": "normal" if law is None else f"overlap, shape {law.shape:g}"},
     )
@@ -172,6 +173,8 @@ def assemble(
 
 # So that the classes of what is surely nothing have a distribution as well.
 _EVEN = 1e-12
+# So that of two names that are equally likely the first rater's wins, in single precision as well.
+_FIRST = 1 + 1e-6
 
 
 def worth_keeping(existence: Float[np.ndarray, " g"], unseen: float) -> Bool[np.ndarray, " g"]:
