@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Recovery:
     """Errors of the estimates, over R raters."""
 
-    #: Mean squared error of the matrices, as in Tanno et al. 2019: sum of squares / (R L).
+    #: The matrix error of Tanno et al. 2019, (1 / (R L)) sum (a - a_hat)^2 over the R raters, the
+    #: L rows of true classes and all L + 1 columns, the miss included.
     matrix: float
     #: Mean absolute error of the miss rates.
     miss: float
@@ -66,7 +67,7 @@ def recovery_rows(found: Recovery) -> list[tuple[str, str]]:
         return "undefined" if value is None else format(value, form)
 
     return [
-        ("matrix error: sum of squares / (R L)", cell(found.matrix, ".2e")),
+        ("matrix error: squares of the class rows / (R L)", cell(found.matrix, ".2e")),
         ("miss rate, mean absolute error", cell(found.miss)),
         ("spurious boxes an image, mean absolute error", cell(found.spurious)),
         ("box bias, root mean squared error", cell(found.box_bias)),
