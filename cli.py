@@ -486,7 +486,9 @@ def aggregate(
     weights: Annotated[
         str | None, typer.Option(help="WBF: a weight per rater, as in 1,0.5,2.")
     ] = None,
-    iterations: Annotated[int, typer.Option(min=1, help="Most rounds of EM.")] = 1000,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="Most rounds of EM.", show_default="1000")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -514,8 +516,6 @@ def aggregate(
             "name another folder with --out"
         )
     shares = numbers("--weights", weights)
-    if shares is not None and not method.startswith("wbf"):
-        raise InputError(f"--weights {weights!r} goes with --method wbf, not {method!r}: drop it")
     options = InferenceOptions(
         iou=iou, weights=None if shares is None else tuple(shares), iterations=iterations
     )

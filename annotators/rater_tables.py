@@ -86,7 +86,8 @@ def raters_tables(crowd: LabelSet, found: Inference, truth: Raters | None = None
 
 _LEGEND = (
     "objects: there to be seen; skill: finds one and names it right; misses: \n"
-    "overlooks one; extra: boxes on nothing, an image; error: squared, of the matrix\n"
+    "overlooks one; extra: boxes on nothing, an image; error: of the matrix, squares\n"
+    "of the class rows, misses included, over the number of classes\n"
 )
 
 

@@ -13,7 +13,7 @@ from annotators.infer.parts.result import Raters
 from annotators.known import read_known_raters
 from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder
-from medmnist_det.labels import CROWD_SPLITS, LabelSet
+from medmnist_det.labels import CROWD_SPLITS, LabelSet, Split
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +45,7 @@ def open_crowds(
         yield Source(name=name, path=file, crowd=read_crowd(file, readers))
         return
     folder = Folder.open(data)
-    chosen = splits or tuple(split for split in folder.splits if split in CROWD_SPLITS)
+    chosen = splits or crowd_splits(folder)
     for split in dict.fromkeys(chosen):
         if split not in CROWD_SPLITS:
             raise InputError(f"--split {split}: annotators label {' and '.join(CROWD_SPLITS)} only")
@@ -58,3 +58,14 @@ def open_crowds(
             truth = truth.keep_images(np.array([key in there for key in truth.images.ids]))
             raters = raters.select([int(name) - 1 for name in table.raters or ()])
         yield Source(name=split, path=path, crowd=crowd, truth=truth, raters=raters)
+
+
+def crowd_splits(folder: Folder) -> tuple[Split, ...]:
+    """Return the splits of a data set that annotators labelled. Raises InputError for none."""
+    found = tuple(split for split in folder.splits if split in CROWD_SPLITS)
+    if not found:
+        raise InputError(
+            f"{folder.path}: has no crowd labels: annotators label {' and '.join(CROWD_SPLITS)}, "
+            f"and its only split is {', '.join(folder.splits)}; generate one of the two"
+        )
+    return found

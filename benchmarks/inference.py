@@ -1,6 +1,7 @@
-"""Every figure of docs/inference.md: grouping, methods x presets, speed, and real radiologists.
+"""Every figure of docs/inference.md: methods x presets, grouping, few raters, calibration, speed.
 
-python benchmarks/inference.py [--quick] [--only grouping|presets|speed|vindr] [--shared FOLDER]
+python benchmarks/inference.py [--quick] [--shared FOLDER]
+    [--only grouping|presets|few-raters|calibration|agreeing|speed|vindr]
 
 Truth inference only: scenes are composed as in generate, but no image is rendered or written.
 """
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from inference_crowds import CROWDED, PRESETS, crowd_of, digits_of, scenes, tables
+from inference_studies import agreeing, calibration, few_raters
 
 from annotators.alpha import agreement
 from annotators.crowd_files import read_crowd
@@ -25,59 +28,13 @@ from annotators.infer.parts.grouping import IOU, group_boxes
 from annotators.infer.parts.result import Raters
 from annotators.infer.registry import InferenceOptions, infer
 from annotators.recovery import recovery
-from annotators.simulate.crowd import draw_annotators, simulate
-from annotators.simulate.options import Preset, crowd_options
 from evaluation.quality import quality_of
-from medmnist_det.generation import DIGIT_CLASSES
-from medmnist_det.labels import Error, Images, Labels, LabelSet, stack
-from medmnist_det.scenes.composer import BLOCK, SceneOptions, compose_block
-from medmnist_det.scenes.digits import Digits, load_digits
+from medmnist_det.labels import Error, Labels, LabelSet, stack
+from medmnist_det.scenes.composer import SceneOptions
+from medmnist_det.scenes.digits import Digits
 
+STUDIES = ("grouping", "speed", "vindr", "calibration", "agreeing", "few-raters", "presets")
 METHODS = ("majority-vote", "wbf", "wbf-agnostic", "dawid-skene", "bayes-truth")
-CROWDED = SceneOptions(empty=0.0, count=(10, 20), side=(25, 80), max_iou=0.5)
-
-
-def scenes(digits: Digits, images: int, seed: int, options: SceneOptions) -> LabelSet:
-    parts = [
-        compose_block(options, digits, seed, "train", k, min(BLOCK, images - k * BLOCK)).labels
-        for k in range(-(-images // BLOCK))
-    ]
-    return LabelSet(images=tables(images), classes=DIGIT_CLASSES, labels=stack(parts))
-
-
-def tables(images: int) -> Images:
-    ids = tuple(range(1, images + 1))
-    side = np.full(images, 320)
-    return Images(ids=ids, names=tuple(map(str, ids)), width=side, height=side)
-
-
-def crowd_of(true: LabelSet, preset: Preset, seed: int, p: float | None) -> tuple[LabelSet, Raters]:
-    options = crowd_options(preset, proficiency=None if p is None else [p])
-    drawn = draw_annotators(options, len(true.classes), seed)
-    labels = simulate(true.labels, true.images, drawn, seed, "train")
-    habits = [one.bias_mean if one.options.box_noise == "biased" else np.zeros(4) for one in drawn]
-    raters = Raters(
-        matrix=np.stack([one.matrix for one in drawn]),
-        spurious=np.array([one.options.spurious for one in drawn]),
-        prior=np.full(len(true.classes), 1 / len(true.classes)),
-        box_bias=np.stack(habits),
-        box_spread=None,
-    )
-    names = tuple(range(1, len(drawn) + 1))
-    return replace(true, labels=labels, raters=names), raters
-
-
-PRESETS: tuple[tuple[str, Preset, float | None], ...] = (
-    ("paper, p = .8", "paper", None),
-    ("paper, p = .6", "paper", 0.6),
-    ("paper, p = .9", "paper", 0.9),
-    ("paper-code", "paper-code", None),
-    ("adversary", "adversary", None),
-    ("experts-and-novices", "experts-and-novices", None),
-    ("crowd", "crowd", None),
-    ("radiology", "radiology", None),
-    ("sparse", "sparse", None),
-)
 
 
 def grouping(digits: Digits, images: int) -> None:
@@ -116,9 +73,12 @@ def presets(digits: Digits, images: int, seeds: int) -> None:
         f"\nLabel quality on {images:,} train images: mean (standard deviation) over {seeds} seeds"
     )
     print("objects: IoU >= .4; class: of found objects; F: harmonic mean of precision and recall")
-    print("of boxes under the right class; best single rater: each number of the rater best in it")
+    print("of boxes under the right class; best single rater: each number of the rater best in it;")
+    print(
+        "matrix: sum of squared errors of all entries of the class rows, misses included, / (R L)"
+    )
     head = ("precision", "recall", "class", "mean IoU", "F", "matrix", "miss", "bias", "skill")
-    print(f"{'':34}" + "".join(f"{name:>15}" for name in head))
+    print(f"{'':34}" + "".join(f"{name:>17}" for name in head))
     for name, preset, p in PRESETS:
         print(name)
         rows: dict[str, list[list[float]]] = {}
@@ -130,7 +90,11 @@ def presets(digits: Digits, images: int, seeds: int) -> None:
         for method, values in rows.items():
             column = np.array(values, dtype=np.float64).T
             cells = [_cell(one, "e" if k == 5 else "f") for k, one in enumerate(column)]
-            print(f"    {method:30}" + "".join(f"{cell:>15}" for cell in cells))
+            print(f"    {method:30}" + "".join(f"{cell:>17}" for cell in cells))
+        better = [
+            a[2] > b[2] for a, b in zip(rows["dawid-skene"], rows["majority-vote"], strict=True)
+        ]
+        print(f"    more right names than by majority vote in {sum(better)} of {seeds} seeds")
 
 
 def _measure(true: LabelSet, table: LabelSet, known: Raters) -> list[tuple[str, list[float]]]:
@@ -248,22 +212,22 @@ def vindr(shared: Path, folder: Path) -> None:
         table = read_crowd(joined, readers).labels
         print(f"\nVinDr-CXR, {name}: {len(table.images):,} images, {len(table.labels):,} boxes")
         for method in ("all", "majority-vote", "wbf", "wbf-agnostic", "dawid-skene"):
-            start = time.perf_counter()
+            start = time.process_time()
             found = infer(method, table, InferenceOptions())
-            seconds = time.perf_counter() - start
+            seconds = time.process_time() - start
             sure = float(found.labels.confidence.mean())
             print(
                 f"{method:14} {len(found.labels):7,} labels, mean confidence {sure:.3f}, "
-                f"{seconds:5.2f} s  {found.facts or ''} {' '.join(found.warnings)}"
+                f"{seconds:5.2f} CPU s  {found.facts or ''} {' '.join(found.warnings)}"
             )
             if found.raters is not None:
                 _print_raters(table, found.raters)
-        start = time.perf_counter()
+        start = time.process_time()
         report = agreement(table)
         print(
             f"alpha {report.alpha:.3f}, mean over images {report.mean_of_images:.3f}; "
             f"{report.objects:,} units, {report.empty_images:,} empty images; "
-            f"{time.perf_counter() - start:.2f} s"
+            f"{time.process_time() - start:.2f} CPU s"
         )
         print("by class " + ", ".join(f"{k}: {a:.2f}" for k, a in enumerate(report.of_class)))
         pairs = report.pairwise[np.triu_indices(len(report.pairwise), 1)]
@@ -279,12 +243,6 @@ def _print_raters(table: LabelSet, raters: Raters) -> None:
             )
 
 
-def digits_of(shared: Path) -> Digits:
-    source = "mnist" if (shared / "MNIST").is_dir() else "optdigits"
-    print(f"digits: {source}; grouping at IoU {IOU} unless said otherwise")
-    return load_digits(source, shared) if source == "mnist" else load_digits(source)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     import tempfile
 
@@ -292,11 +250,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="a fifth of the images, two seeds")
-    parser.add_argument("--only", choices=("grouping", "presets", "speed", "vindr"))
+    parser.add_argument("--only", choices=STUDIES)
     beside = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--shared", type=Path, default=beside)
     options = parser.parse_args(arguments)
     digits = digits_of(options.shared)
+    print(f"digits: {digits.source}; grouping at IoU {IOU} unless said otherwise")
     images, seeds = (1000, 2) if options.quick else (5000, 5)
     if options.only in (None, "grouping"):
         grouping(digits, images)
@@ -305,6 +264,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.only in (None, "vindr"):
         with tempfile.TemporaryDirectory() as folder:
             vindr(options.shared, Path(folder))
+    if options.only in (None, "calibration"):
+        calibration(digits, images, seeds)
+    if options.only in (None, "agreeing"):
+        agreeing(digits, images, seeds)
+    if options.only in (None, "few-raters"):
+        few_raters(digits, 3 * images // 5, 2 * seeds)
     if options.only in (None, "presets"):
         presets(digits, images, seeds)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from annotators.crowd_files import read_crowd
 from annotators.infer.registry import folder_name, infer
 from annotators.infer.save import write_fused
+from annotators.sources import crowd_splits
 from medmnist_det.folder import Folder
 from medmnist_det.fused import details_file
-from medmnist_det.labels import CROWD_SPLITS
 
 
 def fuse_missing(folder: Folder, method: str) -> list[tuple[str, str]]:
@@ -19,9 +19,9 @@ def fuse_missing(folder: Folder, method: str) -> list[tuple[str, str]]:
     """
     told = []
     name = folder_name(method)
-    for split in folder.splits:
+    for split in crowd_splits(folder):
         file = folder.fused_file(name, split)
-        if split not in CROWD_SPLITS or (file.is_file() and details_file(file).is_file()):
+        if file.is_file() and details_file(file).is_file():
             continue
         crowd = read_crowd(folder.crowd_file(split))
         found = infer(method, crowd.labels)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from annotators.infer.methods.bayes_truth import bayes_truth
 from annotators.infer.methods.dawid_skene import EmOptions, dawid_skene
 from annotators.infer.methods.majority_vote import majority_vote
 from annotators.infer.methods.selection import all_boxes, one_rater
 from annotators.infer.methods.wbf import WbfOptions, wbf
-from annotators.infer.parts.grouping import IOU
 from annotators.infer.parts.result import Inference, Raters
 from medmnist_det.errors import InputError
 from medmnist_det.labels import LabelSet
@@ -18,16 +17,26 @@ from medmnist_det.labels import LabelSet
 METHODS = ("all", "majority-vote", "wbf", "wbf-agnostic", "dawid-skene", "bayes-truth")
 
 
+# The options that each method knows; ``rater:K`` knows none.
+_KNOWS = {
+    "majority-vote": ("iou",),
+    "wbf": ("iou", "weights"),
+    "wbf-agnostic": ("iou", "weights"),
+    "dawid-skene": ("iou", "iterations"),
+    "bayes-truth": ("iou", "iterations"),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class InferenceOptions:
-    """Options of all methods; each takes what it knows. Bounds are checked by the method."""
+    """Options of all methods. A method refuses what it does not know, and checks the bounds."""
 
     #: IoU from which boxes mean one object. None: the method's own.
     iou: float | None = None
     #: Weights of the raters in WBF.
     weights: tuple[float, ...] | None = None
-    #: Most rounds of EM.
-    iterations: int = EmOptions.iterations
+    #: Most rounds of EM. None: 1000.
+    iterations: int | None = None
 
 
 def infer(
@@ -38,10 +47,11 @@ def infer(
 ) -> Inference:
     """Return what a method makes of crowd labels; ``truth``, the raters as they are, may be known.
 
-    Raises InputError for an unknown method, and for ``bayes-truth`` without ``truth``.
+    Raises InputError for an unknown method, for an option that the method does not know, and for
+    ``bayes-truth`` without ``truth``.
     """
     options = options or InferenceOptions()
-    em = EmOptions(iou=options.iou or IOU, iterations=options.iterations)
+    check_options(method, options)
     kind, _, name = method.partition(":")
     if kind == "rater" and name:
         return one_rater(crowd, name)
@@ -49,23 +59,51 @@ def infer(
         case "all":
             return all_boxes(crowd)
         case "majority-vote":
-            return majority_vote(crowd, iou=em.iou)
+            return majority_vote(crowd, iou=_em(options).iou)
         case "wbf" | "wbf-agnostic":
             iou = WbfOptions.iou if options.iou is None else options.iou
             by_class = method == "wbf"
             return wbf(crowd, WbfOptions(iou=iou, by_class=by_class, weights=options.weights))
         case "dawid-skene":
-            return dawid_skene(crowd, em)
+            return dawid_skene(crowd, _em(options))
         case "bayes-truth":
             if truth is None:
                 raise InputError(
                     "--method bayes-truth needs the annotators.json of a generated data set: give "
                     "--data, or choose dawid-skene"
                 )
-            return bayes_truth(crowd, truth, em)
+            return bayes_truth(crowd, truth, _em(options))
     raise InputError(f"--method {method!r} is not known: choose {', '.join(METHODS)} or rater:K")
 
 
+def _em(options: InferenceOptions) -> EmOptions:
+    given = {"iou": options.iou, "iterations": options.iterations}
+    return EmOptions(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+
+
+def check_options(method: str, options: InferenceOptions) -> None:
+    """Raise InputError for an option that the method would pass over; unknown methods pass."""
+    if method not in METHODS and not method.startswith("rater:"):
+        return
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if value is None or field.name in _KNOWS.get(method, ()):
+            continue
+        if isinstance(value, tuple):
+            value = ",".join(f"{one:g}" for one in value)
+        users = ", ".join(name for name, known in _KNOWS.items() if field.name in known)
+        raise InputError(
+            f"--{field.name} {value} goes with --method {users}, not {method!r}: drop it"
+        )
+
+
 def folder_name(method: str) -> str:
-    """Return what the folder of a method's labels is called (a colon is no part of a file name)."""
+    """Return what the folder of a method's labels is called (a colon is no part of a file name).
+
+    Raises InputError where the name of a rater would lead out of the folder.
+    """
+    if any(sign in method for sign in "/\\\0"):
+        raise InputError(
+            f"--method {method!r} cannot name a folder; give that rater a name without slashes"
+        )
     return method.replace(":", "-")

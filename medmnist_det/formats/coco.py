@@ -257,6 +257,15 @@ def _read_raters(path: Path, entries: Entries, content: dict[str, Any]) -> _Rate
     if not names or (entries.rows and key is None):
         return None, None, None
     raters = tuple(sorted(names, key=lambda name: (isinstance(name, str), name)))
+    twins = {str(name) for name in raters if isinstance(name, int)}.intersection(
+        name for name in raters if isinstance(name, str)
+    )
+    if twins:
+        name = min(twins)
+        raise InputError(
+            f"{path}: rater {name} is a number in one place and the text {name!r} in another; "
+            "write one of the two everywhere, or rename one of two raters"
+        )
     number = {name: k for k, name in enumerate(raters)}
     rater = np.array([number[name] for name in drawn], dtype=np.int64)
     if not looked:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -60,23 +63,24 @@ def test_alpha_equals_the_krippendorff_package(data: np.ndarray) -> None:
     assert nominal_alpha(units.astype(np.float64)) == pytest.approx(expected, abs=1e-12)
 
 
-def reliability(table: LabelSet, iou: float) -> np.ndarray:
+def reliability(table: LabelSet, iou: float, chosen: Sequence[int] | None = None) -> np.ndarray:
     """Raters x units by plain loops: class, L for absent, NaN where the rater did not look."""
-    labels, raters, classes = table.labels, len(table.raters or ()), len(table.classes)
+    labels, classes = table.labels, len(table.classes)
+    raters = range(len(table.raters or ())) if chosen is None else chosen
     groups = group_boxes(labels, iou=iou)
     looked = {(int(i), int(r)) for i, r in labels.assigned}  # type: ignore[union-attr]
-    units = []
+    units, filled = [], set()
     for k, image in enumerate(groups.image.tolist()):
         rows = groups.row[groups.starts[k] : groups.starts[k + 1]]
         said = {int(labels.rater[row]): int(labels.label[row]) for row in rows}  # type: ignore[index]
-        units.append(
-            [said.get(r, classes) if (image, r) in looked else np.nan for r in range(raters)]
-        )
+        if set(said) & set(raters):
+            filled.add(image)
+            units.append([said.get(r, classes) if (image, r) in looked else np.nan for r in raters])
     units += [
-        [classes if (image, r) in looked else np.nan for r in range(raters)]
-        for image in set(range(labels.images)) - set(groups.image.tolist())
+        [classes if (image, r) in looked else np.nan for r in raters]
+        for image in set(range(labels.images)) - filled
     ]
-    return np.array(units, dtype=np.float64).reshape(-1, raters).T
+    return np.array(units, dtype=np.float64).reshape(-1, len(raters)).T
 
 
 def package(data: np.ndarray) -> float:
@@ -88,6 +92,7 @@ def package(data: np.ndarray) -> float:
     return krippendorff.alpha(data, level_of_measurement="nominal")
 
 
+@settings(deadline=None)
 @given(small_crowds())
 def test_the_report_equals_the_package_on_the_same_units(table: LabelSet) -> None:
     assume(len(table.raters or ()) > 1)
@@ -98,8 +103,30 @@ def test_the_report_equals_the_package_on_the_same_units(table: LabelSet) -> Non
         mine = np.where(np.isfinite(data), data == k, np.nan)
         expected = package(mine) if (data == k).any() else math.nan
         assert found.of_class[k] == pytest.approx(expected, abs=1e-12, nan_ok=True)
+    everybody = range(len(table.raters or ()))
+    for k in everybody:
+        rest = package(reliability(table, 0.3, [r for r in everybody if r != k]))
+        assert found.without[k] == pytest.approx(rest, abs=1e-9, nan_ok=True)
+    for a, b in combinations(everybody, 2):
+        two = reliability(table, 0.3, [a, b])
+        drawn = (two[:, np.isfinite(two).all(axis=0)] < len(table.classes)).any()
+        expected = package(two) if drawn else math.nan
+        assert found.pairwise[a, b] == pytest.approx(expected, abs=1e-9, nan_ok=True)
+        assert found.pairwise[b, a] == pytest.approx(expected, abs=1e-9, nan_ok=True)
 
 
+def test_a_thousand_raters_cost_no_more_than_their_boxes() -> None:
+    """Nine raters an image of a thousand. Pair by pair this took minutes."""
+    options = (AnnotatorOptions(coverage=0.009, spurious=0.1),) * 1000
+    table, _ = simulated(truth(2000), options)
+    start = time.process_time()
+    found = agreement(table)
+    assert time.process_time() - start < 10
+    assert np.isfinite(found.without).all()
+    assert np.isfinite(found.pairwise).mean() > 0.01
+
+
+@settings(deadline=None)
 @given(small_crowds())
 def test_the_report_does_not_depend_on_the_order_of_the_boxes(table: LabelSet) -> None:
     assume(len(table.raters or ()) > 1)

@@ -125,6 +125,9 @@ def test_agreement_shows_tables_and_draws_who_agrees(data: Path, tmp_path: Path)
             ["--readers", "8", "--out", "x"],
             "--readers names 8, who are not among the raters 1, 2, 3",
         ),
+        (["--iou", "0"], "--iou 0.0 is not above 0 and below 1"),
+        (["--method", "wbf", "--iterations", "3"], "--iterations 3 goes with --method dawid-skene"),
+        (["--method", "wbf", "--weights", "1e308,1,1"], "--weights 1e+308 is not from"),
     ],
 )
 def test_what_the_user_can_mend_is_one_sentence(
@@ -165,6 +168,21 @@ def test_options_that_a_method_has_no_use_for_are_not_passed_over_in_silence(
     data: Path, tmp_path: Path
 ) -> None:
     refused = run("aggregate", "--data", data, "--method", "all", "--weights", "1,2,3", code=2)
-    assert "--weights '1,2,3' goes with --method wbf, not 'all': drop it" in refused
+    assert "--weights 1,2,3 goes with --method wbf, wbf-agnostic, not 'all': drop it" in refused
     told = run("aggregate", "--data", data, "--method", "all", "--plots", tmp_path / "plots")
     assert "all estimates no raters: there is no matrix to draw" in told
+
+
+@pytest.mark.parametrize("command", ["aggregate", "agreement"])
+def test_a_data_set_without_crowd_labels_says_so(
+    tmp_path: Path, optdigits: Digits, command: str
+) -> None:
+    out = tmp_path / "set"
+    generate(out, small_plan(train=0, val=0, test=5), optdigits, small_crowd())
+    shown = run(command, "--data", out, code=2)
+    assert (
+        "has no crowd labels: annotators label train and val, and its only split is test" in shown
+    )
+    assert not (out / "fused").exists()
+    shown = run("train-reference", "--data", out, "--method", "wbf", code=2)
+    assert "Traceback" not in shown

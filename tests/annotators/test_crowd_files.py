@@ -68,6 +68,17 @@ def test_a_rater_that_is_no_name_is_refused(file: Path, name: object) -> None:
         read_crowd(file)
 
 
+@pytest.mark.parametrize("where", ["annotation", "rater_list"])
+def test_a_number_and_a_text_that_read_alike_are_not_two_raters(file: Path, where: str) -> None:
+    """On the command line both are rater:1."""
+    rows = [box(1, 1, rater_id=1), box(2, 1, rater_id="1")]
+    listed = [1, "1"]
+    if where == "rater_list":
+        rows, listed = [box(1, 1, rater_id=1)], [1, 2, "2"]
+    with pytest.raises(InputError, match="is a number in one place and the text '.' in another"):
+        read_crowd(write(file, [image(1, listed)], rows))
+
+
 def test_a_rater_of_only_some_annotations_is_refused(file: Path) -> None:
     write(file, [image(1, None)], [box(1, 1, rater_id=1), box(2, 1)])
     with pytest.raises(InputError, match="annotation 1: has no 'rater_id'; add it"):

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from annotators.infer.parts.box_model import fuse_boxes
-from annotators.infer.parts.class_model import ClassModel, maximise, posterior
-from annotators.infer.parts.evidence import Evidence, collect
+from annotators.infer.parts.class_model import ClassModel, maximise, unseen
+from annotators.infer.parts.em import Settled, settle, votes_as_belief
+from annotators.infer.parts.evidence import Evidence, collect, favourites
 from annotators.infer.parts.grouping import IOU, Groups, group_boxes
 from annotators.infer.parts.result import Inference, Raters, fused
+from annotators.infer.parts.spurious import ENOUGH, SpuriousRates, spurious_rates
 from medmnist_det.errors import InputError
 from medmnist_det.labels import LabelSet
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
-
-#: An object is kept where it is likelier to be there than not.
-KEEP = 0.5
+    from jaxtyping import Bool, Float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +49,21 @@ def dawid_skene(crowd: LabelSet, options: EmOptions | None = None) -> Inference:
     of a matrix whose last column is a miss, and adds spurious boxes at a rate of its own.
 
     1. Group the boxes; the truth of a group is a class, or that nothing is there.
-    2. Start from the votes; then M step (rates and matrices from beliefs) and E step (beliefs from
-       rates and matrices) in turn, in log space, until no matrix entry moves.
-    3. Fuse the boxes of each group by the raters' estimated bias and precision, with the existence
-       probabilities of step 2 as weights (given those, boxes and classes are independent, so that
+    2. Count: how many boxes each rater draws on nothing (:mod:`annotators.infer.parts.spurious`).
+    3. Start from the votes; then M step (rates and matrices from beliefs) and E step (beliefs from
+       rates and matrices) in turn, in log space, until no matrix entry moves. In the end each
+       report is judged by its rater's other reports.
+    4. Fuse the boxes of each group by the raters' estimated bias and precision, with the existence
+       probabilities of step 3 as weights (given those, boxes and classes are independent, so that
        this is the rest of the same EM).
+    5. Keep the groups with which the expected F1 of the objects is greatest.
 
     Dawid and Skene 1979 have neither misses nor spurious boxes; docs/decisions.md says how both
-    are counted, and what cannot be known where an image has one rater. Results do not depend on
-    the order of the input. A crowd without a box gives no label. Warns where EM has not converged,
-    and where the mean matrix is not diagonally dominant (Tanno et al. 2019: not identifiable).
+    are counted. Where images have two raters, names are those of majority vote and all raters
+    count alike: nothing can be learned of names from two. Where they have one, labels are that
+    rater's. Both are warned of. Results do not depend on the order of the input. A crowd without a
+    box gives no label. Warns where EM has not converged, and where the mean matrix is not
+    diagonally dominant (Tanno et al. 2019: not identifiable).
     Raises ValueError for labels without raters or assignment.
     """
     options = options or EmOptions()
@@ -70,21 +75,36 @@ def dawid_skene(crowd: LabelSet, options: EmOptions | None = None) -> Inference:
         belief = votes_as_belief(seen)
         alone = assemble(crowd, groups, seen, maximise(belief, seen, None), belief)
         return replace(alone, raters=None, warnings=(_NEVER_COMPARED,), facts={"iterations": 0})
-    model, belief, rounds, change = _expect(seen, options)
-    warnings = []
-    if change > options.tolerance:
+    end, rates = believe(crowd, groups, seen, options)
+    found = assemble(crowd, groups, seen, end.model, end.belief, tied=not rates.compared)
+    warnings = [*_doubts(crowd, rates)] if len(groups) else []
+    if end.change > options.tolerance:
         warnings.append(
-            f"dawid-skene: not converged after {rounds} iterations; the last one changed a matrix "
-            f"entry by {change:.2g}"
+            f"dawid-skene: not converged after {end.rounds} iterations; the last one changed a "
+            f"matrix entry by {end.change:.2g}"
         )
-    found = assemble(crowd, groups, seen, model, belief)
     if found.raters is not None and len(groups) and not found.raters.identifiable:
         warnings.append(
             "dawid-skene: the raters' mean matrix is not diagonally dominant: most raters may mix "
             "names up in the same way, and the crowd alone cannot tell (not identifiable)"
         )
-    facts = {"iterations": rounds, "last_change": change, **found.facts}
+    facts = {"iterations": end.rounds, "last_change": end.change, **found.facts}
     return replace(found, warnings=tuple(warnings), facts=facts)
+
+
+def believe(
+    crowd: LabelSet, groups: Groups, seen: Evidence, options: EmOptions
+) -> tuple[Settled, SpuriousRates]:
+    """Return steps 2 and 3: what is believed of every unit of evidence, and of the raters."""
+    rates = spurious_rates(crowd, groups, iou=options.iou)
+    end = settle(
+        seen,
+        iterations=options.iterations,
+        tolerance=options.tolerance,
+        spurious=rates.rate,
+        alike=not rates.compared,
+    )
+    return end, rates
 
 
 _NEVER_COMPARED = (
@@ -93,16 +113,41 @@ _NEVER_COMPARED = (
 )
 
 
+def _doubts(crowd: LabelSet, rates: SpuriousRates) -> Iterator[str]:
+    """Yield what cannot be known of this crowd."""
+    if rates.compared:
+        return
+    yield (
+        f"dawid-skene: fewer than {ENOUGH} objects were drawn by three raters: who is right about "
+        "a name cannot be learned from two, so that all raters count alike, and of two names the "
+        "first rater's is kept"
+    )
+    if rates.unknown:
+        names = ", ".join(str((crowd.raters or ())[k]) for k in rates.unknown[:5])
+        more = ", ..." if len(rates.unknown) > 5 else ""
+        yield (
+            "dawid-skene: boxes that one rater drew may be invented, or missed by the other: the "
+            f"counts do not tell for rater {names}{more}, so that all of these boxes are kept"
+        )
+
+
 def assemble(
     crowd: LabelSet,
     groups: Groups,
     seen: Evidence,
     model: ClassModel,
     belief: Float[np.ndarray, "u L+1"],
+    *,
+    tied: bool = False,
 ) -> Inference:
-    """Return the labels that follow from beliefs about every unit of evidence, boxes fused."""
+    """Return the labels that follow from beliefs about every unit of evidence, boxes fused.
+
+    ``tied`` gives ties of names to the first rater, as majority vote does.
+    """
     there = (1 - belief[:, -1])[seen.unit]
     classes = belief[:, :-1] + _EVEN
+    if tied:
+        classes[np.arange(len(classes)), favourites(seen)] *= _FIRST
     classes /= classes.sum(axis=1, keepdims=True)
     box, habits = fuse_boxes(crowd.labels, groups, there, seen.raters)
     law = habits.law
@@ -117,7 +162,7 @@ def assemble(
     return fused(
         crowd,
         groups,
-        there >= KEEP,
+        worth_keeping(there, unseen(model, seen, belief)),
         box=box,
         posterior=classes[seen.unit],
         existence=there,
@@ -128,35 +173,21 @@ def assemble(
 
 # So that the classes of what is surely nothing have a distribution as well.
 _EVEN = 1e-12
+# So that of two names that are equally likely the first rater's wins, in single precision as well.
+_FIRST = 1 + 1e-6
 
 
-def _expect(
-    seen: Evidence, options: EmOptions
-) -> tuple[ClassModel, Float[np.ndarray, "u L+1"], int, float]:
-    """Return the model, the beliefs, the rounds, and the last change of a matrix entry."""
-    belief = votes_as_belief(seen)
-    model = maximise(belief, seen, None)
-    change, rounds = 0.0, 0
-    while len(belief) and rounds < options.iterations:
-        rounds += 1
-        belief = posterior(model, seen)
-        new = maximise(belief, seen, model)
-        change = float(np.abs(new.report - model.report).max())
-        model = new
-        if change <= options.tolerance:
-            break
-    return model, belief, rounds, change
+def worth_keeping(existence: Float[np.ndarray, " g"], unseen: float) -> Bool[np.ndarray, " g"]:
+    """Say which groups to keep: those with which the expected F1 of the objects is greatest.
 
-
-def votes_as_belief(seen: Evidence) -> Float[np.ndarray, "u L+1"]:
-    """Return where EM starts: classes by their votes, existence by the share that drew a box."""
-    votes = seen.votes() + _SMOOTH_VOTE
-    share = np.clip(seen.size / np.maximum(seen.assigned, 1), 0.0, _SURE)[:, None]
-    classes = votes / votes.sum(axis=1, keepdims=True)
-    return np.concatenate([share * classes, 1 - share], axis=1)
-
-
-# A tenth of a vote over all classes: no class is excluded before EM has begun.
-_SMOOTH_VOTE = 0.01
-# Nothing is quite sure before EM has begun either.
-_SURE = 0.98
+    These are the groups that are there with half of that F1 or more: 1/2 where all is clear, and
+    less where half of the objects would otherwise be lost. ``unseen`` objects are in no group.
+    """
+    order = np.argsort(-existence, kind="stable")
+    sure = existence[order]
+    total = sure.sum() + unseen
+    score = 2 * np.cumsum(sure) / (np.arange(1, len(sure) + 1) + total)
+    kept = np.zeros(len(existence), dtype=bool)
+    if len(sure):
+        kept = existence >= sure[score.argmax()]
+    return kept

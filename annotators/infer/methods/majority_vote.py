@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from annotators.infer.parts.box_model import mean_boxes
-from annotators.infer.parts.evidence import Evidence, collect
+from annotators.infer.parts.evidence import collect, favourites
 from annotators.infer.parts.grouping import IOU, group_boxes
 from annotators.infer.parts.result import Inference, fused
 from medmnist_det.labels import LabelSet
-
-if TYPE_CHECKING:
-    from jaxtyping import Int
 
 
 def majority_vote(crowd: LabelSet, *, iou: float = IOU) -> Inference:
@@ -41,15 +36,5 @@ def majority_vote(crowd: LabelSet, *, iou: float = IOU) -> Inference:
         box=mean_boxes(crowd.labels, groups),
         posterior=posterior,
         existence=share,
-        label=_favourites(seen)[seen.unit],
+        label=favourites(seen)[seen.unit],
     )
-
-
-def _favourites(seen: Evidence) -> Int[np.ndarray, " u"]:
-    """Return the class of every unit; reports stand in the order of the raters."""
-    votes = seen.votes()
-    most = votes.max(axis=1, initial=0)[seen.owner]
-    place = np.where(votes[seen.owner, seen.label] == most, np.arange(len(seen.label)), np.inf)
-    first = np.full(len(votes), np.inf)
-    np.minimum.at(first, seen.owner, place)
-    return seen.label[first.astype(np.int64)]

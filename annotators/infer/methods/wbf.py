@@ -28,14 +28,20 @@ class WbfOptions:
     iou: float = 0.4
     #: Fuse boxes of one class only, as the library does; else by overlap, with a vote on the class.
     by_class: bool = True
-    #: A weight above 0 for every rater (proficiency); None: all alike.
+    #: A weight for every rater (proficiency), a millionth to a million; None: all alike.
     weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.iou < 1:
             raise InputError(f"--iou {self.iou} is not from 0 to below 1")
-        if self.weights is not None and not all(0 < weight < np.inf for weight in self.weights):
-            raise InputError(f"--weights {self.weights}: every weight must be above 0")
+        low, high = _WEIGHTS
+        for weight in self.weights or ():
+            if not low <= weight <= high:
+                raise InputError(f"--weights {weight:g} is not from {low:g} to {high:g}")
+
+
+# Sums and products of these stay far from what a float can hold.
+_WEIGHTS = (1e-6, 1e6)
 
 
 def wbf(crowd: LabelSet, options: WbfOptions | None = None) -> Inference:

@@ -55,6 +55,11 @@ class Evidence:
         """N: how many raters looked."""
         return np.diff(self.team_starts)[self.team]
 
+    @property
+    def compared(self) -> float:
+        """How many groups three raters or more drew: what all that is learned of them rests on."""
+        return float(self.weight[self.size >= 3].sum())
+
     @cached_property
     def owner(self) -> Int[np.ndarray, " m"]:
         """The unit of every report."""
@@ -67,18 +72,20 @@ class Evidence:
         return count.reshape(-1, self.classes).astype(np.float64)
 
 
-def collect(crowd: LabelSet, groups: Groups, *, iou: float) -> Evidence:
+def collect(crowd: LabelSet, groups: Groups, *, iou: float, names: bool = True) -> Evidence:
     """Return the evidence of grouped crowd labels; ``iou`` is what they were grouped by.
 
-    Raises ValueError for labels without raters or without assignment.
+    Without ``names`` it says who drew, but not under which name, as if there were one class. Raises
+    ValueError for labels without raters or without assignment.
     """
     labels = crowd.labels
     if labels.rater is None or labels.assigned is None or crowd.raters is None:
         raise ValueError("these labels do not say who drew them or who looked")
-    raters, classes = len(crowd.raters), len(crowd.classes)
+    raters, classes = len(crowd.raters), len(crowd.classes) if names else 1
     team_of_image, team_starts, team_rater = _teams(labels, raters)
     team = team_of_image[groups.image]
     rater, label = labels.rater[groups.row], labels.label[groups.row]
+    label = label if names else np.zeros_like(label)
     first, unit = _units(groups, team, rater, label, raters, classes)
     size = groups.size[first]
     starts = np.concatenate([[0], np.cumsum(size)])
@@ -98,6 +105,16 @@ def collect(crowd: LabelSet, groups: Groups, *, iou: float) -> Evidence:
         images=labels.images,
         coincidence=_coincidence(crowd, iou),
     )
+
+
+def favourites(seen: Evidence) -> Int[np.ndarray, " u"]:
+    """Return the class of every unit with most votes; of equal ones that of the first rater."""
+    votes = seen.votes()  # reports stand in the order of the raters
+    most = votes.max(axis=1, initial=0)[seen.owner]
+    place = np.where(votes[seen.owner, seen.label] == most, np.arange(len(seen.label)), np.inf)
+    first = np.full(len(votes), np.inf)
+    np.minimum.at(first, seen.owner, place)
+    return seen.label[first.astype(np.int64)]
 
 
 def _teams(

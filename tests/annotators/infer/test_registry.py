@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +28,8 @@ def even(raters: int, classes: int) -> Raters:
 @given(small_crowds())
 def test_every_method_explains_every_label(method: str, table: LabelSet) -> None:
     raters = len(table.raters or ())
-    found = infer(method, table, InferenceOptions(iterations=3), even(raters, 3))
+    em = InferenceOptions(iterations=3) if method in ("dawid-skene", "bayes-truth") else None
+    found = infer(method, table, em, even(raters, 3))
     labels = found.labels
     assert labels.score is not None
     assert ((labels.score >= 0) & (labels.score <= 1)).all()
@@ -70,3 +73,39 @@ def test_the_privileged_method_asks_for_the_truth() -> None:
 
 def test_folder_names_are_file_names() -> None:
     assert folder_name("rater:R08") == "rater-R08"
+
+
+@pytest.mark.parametrize("rater", ["a/b", "../up", "a\\b", "nul\0"])
+def test_a_rater_s_name_leads_to_no_other_folder(rater: str) -> None:
+    with pytest.raises(InputError, match="cannot name a folder"):
+        folder_name(f"rater:{rater}")
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("all", {"iou": 0.4}, "--iou 0.4 goes with --method majority-vote, wbf, .*not 'all': drop"),
+        ("rater:1", {"iou": 0.4}, "--iou 0.4 goes with .*not 'rater:1'"),
+        ("wbf", {"iterations": 1000}, "--iterations 1000 goes with --method dawid-skene, bayes-t"),
+        ("majority-vote", {"iterations": 3}, "--iterations 3 goes with"),
+        ("majority-vote", {"weights": (1.0, 2.0, 1.0)}, "--weights 1,2,1 goes with --method wbf"),
+        ("dawid-skene", {"weights": (1.0, 2.0, 1.0)}, "--weights 1,2,1 goes with --method wbf"),
+        ("dawid-skene", {"iou": 0.0}, "--iou 0.0 is not above 0 and below 1"),
+        ("majority-vote", {"iou": 0.0}, "--iou 0.0 is not above 0 and below 1"),
+        ("majority-vote", {"iou": float("nan")}, "--iou nan is not above 0 and below 1"),
+        ("wbf", {"weights": (1e308, 1.0, 1.0)}, r"--weights 1e\+308 is not from 1e-06 to 1e\+06"),
+        ("wbf", {"weights": (1.0, 1e-308, 1.0)}, "--weights 1e-308 is not from"),
+        ("wbf", {"weights": (1.0, float("nan"), 1.0)}, "--weights nan is not from"),
+    ],
+)
+def test_options_that_a_method_cannot_use_are_refused(
+    method: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        infer(method, crowd(ROWS, images=2), InferenceOptions(**options))
+
+
+def test_wbf_fuses_whatever_overlaps_at_all_at_iou_0() -> None:
+    rows = [(0, 0, 1, (0.0, 0, 10, 10)), (0, 1, 1, (7.0, 7, 17, 17))]
+    assert len(infer("wbf", crowd(rows), InferenceOptions(iou=0.0)).labels) == 1
+    assert len(infer("wbf", crowd(rows)).labels) == 2

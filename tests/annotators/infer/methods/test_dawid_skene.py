@@ -124,7 +124,13 @@ def test_the_e_step_is_bayes_rule() -> None:
     seen = replace(collect(table, group_boxes(table.labels), iou=0.1), coincidence=0.02)
     report = rng.dirichlet(np.ones(4), (3, 3))
     fancy = rng.dirichlet(np.ones(3), 3)
-    model = ClassModel(report=report, spurious=rng.random(3), fancy=fancy, objects=rng.random(3))
+    model = ClassModel(
+        report=report,
+        spurious=rng.random(3),
+        fancy=fancy,
+        alone=rng.random(3),
+        objects=rng.random(3),
+    )
     weight = [
         model.objects[k] * report[0, k, 1] * report[1, k, 2] * report[2, k, 3] for k in range(3)
     ]
