@@ -255,9 +255,12 @@ def export(
 
     folder = Folder.open(data)
     with err.status("Writing ..."):
-        counts = export_folder(folder, out, to, labels)
-    for split, count in counts.items():
-        stdout().print(f"{out}: {split}, {count:,} boxes")
+        found = export_folder(folder, out, to, labels)
+    for split, one in found.items():
+        say(f"{out}: {split}, {one.boxes:,} boxes on {one.images:,} images")
+        if one.left_out:
+            left_out = f"{one.left_out:,} {split} images that nobody looked at for {labels}"
+            tell("note", (f"left out: {left_out}",))
 
 
 @app.command("import")
@@ -278,14 +281,13 @@ def import_(
     CSV may be VinDr-CXR's.
     """
     from medmnist_det.formats.coco import read_coco, write_coco
-    from medmnist_det.formats.export import read_labels
+    from medmnist_det.formats.export import read_labels, repeats
 
     table = read_labels(source, of, split, None if like is None else read_coco(like))
     write_coco(out, table)
     raters = f", {len(table.raters)} raters" if table.raters else ""
-    stdout().print(
-        f"{out}: {len(table.images):,} images, {len(table.labels):,} boxes{raters}", highlight=False
-    )
+    say(f"{out}: {len(table.images):,} images, {len(table.labels):,} boxes{raters}")
+    tell("note", filter(None, (repeats(table),)))
 
 
 @app.command()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotators.alpha import Agreement
-from annotators.crowd_files import keep_images
 from medmnist_det.files import make_folder
 from medmnist_det.folder import write_json
 from medmnist_det.labels import Labels, LabelSet
@@ -69,7 +68,7 @@ def _bare(labels: Labels) -> Labels:
 def _score(score: Score, truth: LabelSet, predictions: LabelSet, common: np.ndarray) -> float:
     if not common.any():
         return float("nan")
-    value = score(keep_images(truth, common), keep_images(predictions, common).labels)
+    value = score(truth.keep_images(common), predictions.keep_images(common).labels)
     return float("nan") if value is None else value
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from annotators.crowd_files import CrowdFile, keep_images, read_crowd
+from annotators.crowd_files import CrowdFile, read_crowd
 from annotators.infer.parts.result import Raters
 from annotators.known import read_known_raters
 from medmnist_det.errors import InputError
@@ -55,6 +55,6 @@ def open_crowds(
         raters = read_known_raters(data / "annotators.json")
         if readers:
             there = set(table.images.ids)
-            truth = keep_images(truth, np.array([key in there for key in truth.images.ids]))
+            truth = truth.keep_images(np.array([key in there for key in truth.images.ids]))
             raters = raters.select([int(name) - 1 for name in table.raters or ()])
         yield Source(name=split, path=path, crowd=crowd, truth=truth, raters=raters)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from annotators.alpha import agreement
-from annotators.crowd_files import keep_images, read_crowd
+from annotators.crowd_files import read_crowd
 from annotators.infer.methods.wbf import WbfOptions, wbf
 from annotators.infer.parts.grouping import IOU, group_boxes
 from annotators.infer.parts.result import Raters
@@ -160,8 +160,8 @@ def _best_single(true: LabelSet, table: LabelSet) -> list[float]:
     for k in range(len(table.raters or ())):
         seen = np.zeros(len(true.images), dtype=bool)
         seen[table.labels.assigned[table.labels.assigned[:, 1] == k, 0]] = True  # type: ignore[index]
-        mine = keep_images(replace(table, labels=table.labels.of_rater(k)), seen).labels
-        best = np.maximum(best, _quality(keep_images(true, seen), mine))
+        mine = replace(table, labels=table.labels.of_rater(k)).keep_images(seen).labels
+        best = np.maximum(best, _quality(true.keep_images(seen), mine))
     return [*best.tolist(), *[np.nan] * 4]
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import orjson
 import xxhash
 
-from medmnist_det.errors import InputError
-from medmnist_det.files import read_json, write_atomically
+from medmnist_det.errors import InputError, listed
+from medmnist_det.files import inside, read_json, write_atomically
 from medmnist_det.formats.coco import read_coco
 from medmnist_det.formats.png import read_grey
 from medmnist_det.labels import CROWD_SPLITS, SPLITS, Error, Labels, LabelSet, Split
@@ -128,9 +128,11 @@ class Folder:
             file = self.path / "fused" / name / f"{split}.json"
             if not file.is_file():
                 have = sorted(folder.name for folder in (self.path / "fused").glob("*"))
+                # Which methods there are is known above this package; some exist for sure.
                 raise InputError(
-                    f"{file}: no such labels (there are: {', '.join(have) or 'none'}); run "
-                    f"'medmnist-det aggregate --method {name}'"
+                    f"{file}: no such labels (there are: {listed(have) or 'none'}); name some that "
+                    "are there, or make others with 'medmnist-det aggregate', whose --method says "
+                    "which there are"
                 )
             return read_coco(file)
         raise InputError(f"labels {which!r} are not truth, crowd, rater:K or fused:METHOD")
@@ -167,7 +169,7 @@ def verify(folder: Folder, progress: Callable[[int], None] = lambda _: None) -> 
             if content_hash(table) != expected[split][name]:
                 file = folder.path / name / f"{split}.json"
                 raise InputError(f"{file}: is not what the manifest describes; {remedy}")
-        files = [folder.images(split) / name for name in truth.images.names]
+        files = [inside(folder.images(split), name) for name in truth.images.names]
         if pixel_hash(_digests(files, progress)) != expected[split]["pixels"]:
             raise InputError(
                 f"{folder.images(split)}: an image is not what the manifest describes; {remedy}"

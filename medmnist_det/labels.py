@@ -228,3 +228,24 @@ class LabelSet:
     classes: Classes
     labels: Labels
     raters: tuple[int | str, ...] | None = None
+
+    def keep_images(self, kept: Bool[np.ndarray, " images"]) -> Self:
+        """Return the label set of some of its images (a mask), which keep their ids."""
+        row, labels, images = np.cumsum(kept) - 1, self.labels, self.images
+        assigned = labels.assigned
+        if assigned is not None:
+            assigned = assigned[kept[assigned[:, 0]]]
+            assigned = np.stack([row[assigned[:, 0]], assigned[:, 1]], axis=1)
+        few = labels.select(kept[labels.image])
+        few = replace(few, images=int(kept.sum()), image=row[few.image], assigned=assigned)
+        places = np.flatnonzero(kept).tolist()
+        return replace(
+            self,
+            images=Images(
+                ids=tuple(images.ids[k] for k in places),
+                names=tuple(images.names[k] for k in places),
+                width=images.width[kept],
+                height=images.height[kept],
+            ),
+            labels=few,
+        )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from medmnist_det.errors import InputError
-from medmnist_det.files import naming, read_json
+from medmnist_det.files import inside, naming, read_json
 from medmnist_det.folder import Folder
 from medmnist_det.formats.png import read_grey
 from medmnist_det.labels import CROWD_SPLITS, Error, LabelSet, Split
@@ -43,7 +43,7 @@ def draw_scenes(
         columns += [(f"rater {(crowd.raters or ())[k]}", crowd, k) for k in shown]
     figure, axes = _figure(len(chosen), len(columns), 3.1, 3.1)
     for row, image in enumerate(chosen):
-        pixels = read_grey(folder.images(split) / truth.images.names[image])
+        pixels = read_grey(inside(folder.images(split), truth.images.names[image]))
         for column, (name, table, rater) in enumerate(columns):
             panel = axes[row][column]
             panel.imshow(pixels, cmap="gray", vmin=0, vmax=255)

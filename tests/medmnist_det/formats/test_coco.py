@@ -206,7 +206,7 @@ def test_a_rater_that_is_no_name_is_refused(tmp_path):
     content = changed(["annotations", 0, "rater_id"], 1)
     content["annotations"][1]["rater_id"] = ["R1"]
     (tmp_path / "x.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"annotation 1: rater \['R1'\] is no name; give a number"):
+    with pytest.raises(InputError, match=r"annotation 1: rater_id is \['R1'\]; give a number or"):
         read_coco(tmp_path / "x.json")
 
 
