@@ -46,7 +46,7 @@ def export_folder(folder: Folder, out: Path, to: str, labels: str) -> dict[Split
     if not splits:
         raise InputError(f"{folder.path}: no split has {labels} labels")
     keeps_all = to == "csv" and labels == "crowd"
-    tables = {split: folder.labels(split, labels) for split in splits}
+    tables: dict[Split, LabelSet] = {split: folder.labels(split, labels) for split in splits}
     if not keeps_all:
         tables = {split: _looked_at(folder, split, labels, tables[split]) for split in splits}
     with _new_folder(out) as part:

@@ -23,7 +23,7 @@ from medmnist_det.formats.yolo_yaml import class_names
 from medmnist_det.labels import Classes, Labels, LabelSet
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Bool, Float, Int
 
 _LINE = "lines are: class x_center y_center width height [score], all but the class within 0 to 1"
 
@@ -113,7 +113,7 @@ class Lines:
         """Return how a message names row k."""
         return f"{self.source[k][0]}, line {self.source[k][1]}"
 
-    def refuse(self, bad: np.ndarray, complaint: str) -> None:
+    def refuse(self, bad: Bool[np.ndarray, " n"], complaint: str) -> None:
         """Raise InputError about the first bad line, if there is one."""
         if bad.any():
             k = int(np.argmax(bad))
@@ -146,8 +146,8 @@ def read_lines(
         k = int(np.argmax(lengths != lengths[0]))
         has = ["no score", "a score"]
         raise InputError(
-            f"{source[k][0]}, line {source[k][1]}: has {has[lengths[k] == 6]}, and earlier lines "
-            f"have {has[lengths[0] == 6]}; give all one or none"
+            f"{source[k][0]}, line {source[k][1]}: has {has[int(lengths[k] == 6)]}, and earlier lines "
+            f"have {has[int(lengths[0] == 6)]}; give all one or none"
         )
     numbers = np.array(rows, dtype=np.float64).reshape(len(rows), lengths[0] if rows else 5)
     return _checked(numbers, np.array(image, dtype=np.int64), source, classes)
@@ -185,7 +185,7 @@ def _numbers(file: Path, k: int, line: str, scored: bool | None) -> list[float]:
 
 
 def _checked(
-    numbers: np.ndarray, image: np.ndarray, source: list[tuple[Path, int]], classes: int
+    numbers: Any, image: np.ndarray, source: list[tuple[Path, int]], classes: int
 ) -> Lines:
     label, shares = numbers[:, 0], numbers[:, 1:5]
     # Class 0 stands in for what is none until it is refused below.
