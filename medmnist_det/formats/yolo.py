@@ -144,10 +144,10 @@ def read_lines(
     lengths = np.array([len(row) for row in rows], dtype=np.int64)
     if (lengths != lengths[:1]).any():
         k = int(np.argmax(lengths != lengths[0]))
-        has = ["no score", "a score"]
+        now, before = ("a score" if length == 6 else "no score" for length in lengths[[k, 0]])
         raise InputError(
-            f"{source[k][0]}, line {source[k][1]}: has {has[int(lengths[k] == 6)]}, and earlier lines "
-            f"have {has[int(lengths[0] == 6)]}; give all one or none"
+            f"{source[k][0]}, line {source[k][1]}: has {now}, and earlier lines have {before}; "
+            "give all one or none"
         )
     numbers = np.array(rows, dtype=np.float64).reshape(len(rows), lengths[0] if rows else 5)
     return _checked(numbers, np.array(image, dtype=np.int64), source, classes)

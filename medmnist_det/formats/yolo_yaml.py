@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _SHAPE = "a data.yaml has 'names', a list of class names or one numbered from 0"
 
+# Levels of nesting. Beyond any data.yaml's; each costs the library more time than the one before.
+_DEEPEST = 50
+
 
 def class_names(path: Path) -> tuple[str, ...]:
     """Return the class names of a data.yaml, as they are written there: ``no`` is no false.
@@ -50,7 +53,12 @@ def _compose(path: Path) -> yaml.Node | None:
         def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
             if self.check_event(yaml.AliasEvent):
                 raise InputError(f"{path}: holds an alias (*); write out what it stands for")
-            return super().compose_node(parent, index)
+            self.depth = getattr(self, "depth", 0) + 1
+            if self.depth > _DEEPEST:
+                raise InputError(f"{path}: is nested too deeply; {_SHAPE}")
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
 
     text = read_text(regular(path))
     try:
@@ -60,8 +68,6 @@ def _compose(path: Path) -> yaml.Node | None:
         raise InputError(f"{path}, line {line}: is not YAML ({error.problem})") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: is not YAML ({str(error).splitlines()[0]})") from error
-    except RecursionError as error:
-        raise InputError(f"{path}: is nested too deeply; {_SHAPE}") from error
 
 
 def _in_order(path: Path, pairs: list[tuple[yaml.Node, yaml.Node]]) -> list[yaml.Node]:
