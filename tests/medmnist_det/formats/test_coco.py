@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation.read.truth import read_truth
 from medmnist_det.boxes import snap
 from medmnist_det.errors import InputError
 from medmnist_det.formats.coco import read_coco, read_coco_with_ids, write_coco
@@ -270,9 +271,10 @@ def test_ids_lie_beside_their_boxes(tmp_path):
 @pytest.mark.parametrize("value", [None, ["x" * 10_000], 1.5, True])
 def test_names_are_texts(where, key, value, tmp_path):
     (tmp_path / "x.json").write_text(json.dumps(changed([where, 0, key], value)))
-    with pytest.raises(InputError, match=f"0: {key} is .*; give a text") as caught:
-        read_coco(tmp_path / "x.json")
-    assert len(str(caught.value)) < 500
+    for read in (read_coco, read_truth):
+        with pytest.raises(InputError, match=f"0: {key} is .*; give a text") as caught:
+            read(tmp_path / "x.json")
+        assert len(str(caught.value)) < 500
 
 
 def test_categories_without_names_are_called_by_their_ids(tmp_path):
