@@ -274,9 +274,12 @@ def export(
     folder = Folder.open(data)
     refuse_overwrite(out, [data], "OUT")
     with err.status("Writing ..."):
-        counts = export_folder(folder, out, to, labels)
-    for split, count in counts.items():
-        say(f"{out}: {split}, {count:,} boxes")
+        found = export_folder(folder, out, to, labels)
+    for split, one in found.items():
+        say(f"{out}: {split}, {one.boxes:,} boxes on {one.images:,} images")
+        if one.left_out:
+            left_out = f"{one.left_out:,} {split} images that nobody looked at for {labels}"
+            tell("note", (f"left out: {left_out}",))
 
 
 @app.command("import")
@@ -298,13 +301,14 @@ def import_(
     """
     from medmnist_det.files import refuse_overwrite
     from medmnist_det.formats.coco import read_coco, write_coco
-    from medmnist_det.formats.export import read_labels
+    from medmnist_det.formats.export import read_labels, repeats
 
     refuse_overwrite(out, [source, like], "OUT")
     table = read_labels(source, of, split, None if like is None else read_coco(like))
     write_coco(out, table)
     raters = f", {len(table.raters)} raters" if table.raters else ""
     say(f"{out}: {len(table.images):,} images, {len(table.labels):,} boxes{raters}")
+    tell("note", filter(None, (repeats(table),)))
 
 
 @app.command()

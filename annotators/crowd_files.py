@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from medmnist_det.errors import InputError
-from medmnist_det.formats.coco import RATER_KEYS, coco_lists, parse_coco
+from medmnist_det.errors import InputError, listed
+from medmnist_det.formats.coco import RATER_KEYS, read_coco_with_ids
 from medmnist_det.formats.vindr_csv import read_csv
 from medmnist_det.labels import LabelSet
 
@@ -39,12 +39,18 @@ def read_crowd(path: Path, readers: tuple[str, ...] = ()) -> CrowdFile:
         if table.raters is None:
             raise InputError(f"{path}: has no column rad_id; add one that says who drew each box")
     else:
-        table, ids = _read_coco(path)
+        table, ids = read_coco_with_ids(path)
+        if table.raters is None:
+            names = ", ".join(f"'{key}'" for key in RATER_KEYS)
+            raise InputError(
+                f"{path}: no annotation says who drew it; looked for {names} in every annotation, "
+                "and for 'rater_list' in every image"
+            )
     notes = []
     if table.labels.assigned is None:
         table = _all_looked(table)
         notes.append(
-            f"{path}: not every image has a rater_list: all {len(table.raters or ())} raters are "
+            f"{path}: no image has a rater_list: all {len(table.raters or ())} raters are "
             "taken to have looked at every image"
         )
     if readers:
@@ -72,28 +78,6 @@ def remarks(table: LabelSet) -> list[str]:
     return found
 
 
-def _read_coco(path: Path) -> tuple[LabelSet, tuple[Any, ...]]:
-    content = coco_lists(path)
-    rows = [row for row in content["annotations"] if isinstance(row, dict)]
-    for k, row in enumerate(rows):
-        name = next((row[key] for key in RATER_KEYS if key in row), "")
-        if isinstance(name, bool) or not isinstance(name, int | str):
-            raise InputError(
-                f"{path}, annotation {k}: its rater is {name!r}; give a number or a name"
-            )
-    table = parse_coco(path, content)
-    if table.raters is None:
-        names = ", ".join(f"'{key}'" for key in RATER_KEYS)
-        raise InputError(
-            f"{path}: no annotation says who drew it; looked for {names} in every annotation, and "
-            "for 'rater_list' in every image"
-        )
-    place = {image["id"]: k for k, image in enumerate(content["images"])}
-    image = np.array([place[row["image_id"]] for row in rows], dtype=np.int64)
-    order = np.argsort(image, kind="stable").tolist()  # as the reader sorts them
-    return table, tuple(rows[k].get("id", k + 1) for k in order)
-
-
 def _all_looked(table: LabelSet) -> LabelSet:
     raters = len(table.raters or ())
     pairs = np.stack(np.divmod(np.arange(len(table.images) * raters), max(raters, 1)), axis=1)
@@ -112,7 +96,7 @@ def _only(
     if unknown:
         raise InputError(
             f"{path}: --readers names {', '.join(unknown)}, who are not among the raters "
-            f"{', '.join(names)}"
+            f"{listed(names)}"
         )
     chosen = sorted({names.index(reader) for reader in readers})
     theirs, image = labels.assigned[np.isin(labels.assigned[:, 1], chosen)], labels.image

@@ -80,4 +80,4 @@ def _rank_correlation(a: Float[np.ndarray, " R"], b: Float[np.ndarray, " R"]) ->
         return None
     from scipy.stats import spearmanr  # a third of a second to import: only where it is needed
 
-    return float(spearmanr(a, b).statistic)
+    return float(spearmanr(a, b)[0])

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
+from medmnist_det.files import inside
 from medmnist_det.folder import Folder
 from medmnist_det.formats.png import read_grey
 from medmnist_det.labels import Split
@@ -68,7 +69,8 @@ class MedMnistDetection(Dataset):
         if not -len(self) <= index < len(self):
             raise IndexError(f"image {index} of {len(self)}")
         index %= len(self)
-        grey = torch.from_numpy(read_grey(self._images / self.table.images.names[index]).copy())
+        path = inside(self._images, self.table.images.names[index])
+        grey = torch.from_numpy(read_grey(path).copy())
         image = tv_tensors.Image(grey.to(torch.float32).div_(255).expand(3, -1, -1).contiguous())
         target = self._target(index, (grey.shape[0], grey.shape[1]))
         return (image, target) if self.transforms is None else self.transforms(image, target)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import io
 import json
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 import orjson
@@ -261,6 +263,40 @@ def read_bytes(path: Path) -> bytes:
         return file.read()
 
 
+def read_text(path: Path) -> str:
+    """Return the content of a plain or gzipped text file in UTF-8. Raises InputError."""
+    return _decoded(path, read_bytes(path))
+
+
+# UTF-32's mark begins with UTF-16's, so it is looked for first.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    for mark, name in _MARKS.items():
+        if content.startswith(mark):
+            raise InputError(f"{path}: is a text in {name}; save it in UTF-8")
+    nul = content.find(b"\0")
+    if nul >= 0:
+        raise InputError(
+            f"{path}, line {content.count(10, 0, nul) + 1}: holds the character NUL, so it is no "
+            "text in UTF-8 (UTF-16, maybe); save it in UTF-8 or name the right file"
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(10, 0, error.start) + 1
+        raise InputError(
+            f"{path}, line {line}: byte 0x{content[error.start]:02x} is no UTF-8 (Latin-1, maybe); "
+            "save the file in UTF-8"
+        ) from error
+
+
 def read_json(path: Path) -> Any:
     """Return the content of a plain or gzipped JSON file, bare NaN and Infinity included.
 
@@ -272,13 +308,9 @@ def read_json(path: Path) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         pass
+    text = _decoded(path, content)
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path}: not a whole JSON file ({error}); make it again or name the right file"
-        ) from error
-    try:
+        value = json.loads(text)
         # Python also reads halves of characters, which no file and no page can hold.
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -286,4 +318,53 @@ def read_json(path: Path) -> Any:
             f"{path}: a text holds the half of a character, {shown(error.object[error.start])}; "
             "remove it"
         ) from error
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path}: not a whole JSON file ({error}); make it again or name the right file"
+        ) from error
+    except RecursionError as error:
+        raise InputError(f"{path}: is nested too deeply; name the right file") from error
+    except ValueError as error:
+        raise InputError(f"{path}: holds a number of thousands of digits; shorten it") from error
     return value
+
+
+def regular(path: Path) -> Path:
+    """Return the path of a file that was found in a folder.
+
+    Raises InputError for what is there and is no regular file: reading a pipe waits for ever, a
+    device may never end.
+    """
+    with naming(path):
+        mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        kind = kinds.get(stat.S_IFMT(mode), "a device")
+        raise InputError(f"{path}: is {kind}, not a file; move it away or put a file there")
+    return path
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the path of a file below a folder that another file names.
+
+    Raises InputError for a name that no file can have, and for one that leads out of the folder:
+    absolute, by ``..``, or by a link below the folder. The folder itself may be a link.
+    """
+    parts = PurePath(name).parts
+    if not parts or "\0" in name:
+        raise InputError(f"{folder}: {shown(name)} is no name of a file; correct it in the labels")
+    path = folder / name
+    steps = (folder.joinpath(*parts[:k]) for k in range(1, len(parts) + 1))
+    if (
+        PurePath(name).is_absolute()
+        or ".." in parts
+        or (
+            any(map(os.path.islink, steps))
+            and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+        )
+    ):
+        raise InputError(
+            f"{folder}: {shown(name)} leads out of this folder; put the file there and correct its "
+            "name in the labels"
+        )
+    return path

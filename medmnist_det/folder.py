@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from medmnist_det.errors import InputError, shown
+from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.files import read_json, write_atomically
 from medmnist_det.formats.coco import read_coco
 from medmnist_det.fused import Fused, details_file, read_fused
@@ -181,7 +181,7 @@ class Folder(Layout):
         raters = [str(rater) for rater in crowd.raters or ()]
         if name not in raters:
             raise InputError(
-                f"{self.path}: has no rater {name!r}; its raters are {', '.join(raters)}"
+                f"{self.path}: has no rater {shown(name)}; its raters are {listed(raters)}"
             )
         mine = crowd.labels.of_rater(raters.index(name))
         looked = np.zeros(mine.images, dtype=bool)
@@ -194,8 +194,9 @@ class Folder(Layout):
         if not file.is_file():
             have = sorted(folder.name for folder in self.fused_folder.glob("*"))
             raise InputError(
-                f"{file}: no such labels (there are: {', '.join(have) or 'none'}); run "
-                f"'medmnist-det aggregate --method {method}'"
+                f"{file}: no such labels (there are: {listed(have) or 'none'}); name some that are "
+                "there, or make others with 'medmnist-det aggregate', whose --method says which "
+                "there are"
             )
         return file
 

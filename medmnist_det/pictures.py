@@ -20,7 +20,7 @@ from medmnist_det.drawing import (
     side_of,
 )
 from medmnist_det.errors import InputError
-from medmnist_det.files import read_json
+from medmnist_det.files import inside, read_json
 from medmnist_det.folder import Folder
 from medmnist_det.formats.png import read_grey
 from medmnist_det.labels import CROWD_SPLITS, Error, LabelSet, Split
@@ -68,7 +68,7 @@ def scenes_figure(
             caption += f";  {len(shown)} of {len(names)} raters"
     figure, axes = panels(len(chosen), len(columns), 3.1, 3.1, _DARK)
     for row, image in enumerate(chosen):
-        pixels = read_grey(folder.images(split) / truth.images.names[image])
+        pixels = read_grey(inside(folder.images(split), truth.images.names[image]))
         for column, (name, labels, rater) in enumerate(columns):
             panel, colour = axes[row][column], COLOURS[column]
             _ground(panel, pixels, colour)

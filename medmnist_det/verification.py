@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from medmnist_det.errors import InputError, shown
-from medmnist_det.files import naming, read_bytes, read_json
+from medmnist_det.files import inside, naming, read_bytes
 from medmnist_det.folder import Folder, count
-from medmnist_det.formats.coco import coco_chunks, parse_coco
+from medmnist_det.formats.coco import coco_chunks, coco_lists, parse_coco
 from medmnist_det.formats.png import read_grey
 from medmnist_det.fused import details_file, read_fused
 from medmnist_det.hashes import (
@@ -99,8 +99,8 @@ def _labels_of(folder: Folder, split: Split, remedy: str) -> tuple[LabelSet, Lab
 
 def _as_written(file: Path, remedy: str) -> LabelSet:
     """Return the labels of a COCO file that says nothing but these labels, as we write it."""
-    content = read_json(file)
-    table = parse_coco(file, content)
+    content = coco_lists(file)
+    table = parse_coco(file, content)[0]
     plain = replace(table, labels=replace(table.labels, score=None, area=None, iscrowd=None))
     ours = orjson.loads(b"".join(coco_chunks(plain)))
     if where := _difference(content, ours):
@@ -195,7 +195,7 @@ def _check_pixels(
         raise InputError(f"{file}: is not what the manifest describes; {remedy}")
     changed = []
     for k, name in enumerate(images.names):
-        pixels = read_grey(folder.images(split) / name)
+        pixels = read_grey(inside(folder.images(split), name))
         digest = digests[k * DIGEST_BYTES : (k + 1) * DIGEST_BYTES]
         size = (images.height[k], images.width[k])
         if pixels.shape != size or image_digest(pixels) != digest:

@@ -173,15 +173,9 @@ def _entry_by_entry(path: Path) -> Truth:
     return _truth(
         path,
         ids=list(ids),
-        names=[str(row.get("file_name", key)) for row, key in zip(images.rows, ids, strict=True)],
+        names=list(images.texts("file_name", ids)),
         sizes=_sizes(images),
-        classes=Classes(
-            ids=class_ids,
-            names=tuple(
-                str(row.get("name", key))
-                for row, key in zip(categories.rows, class_ids, strict=True)
-            ),
-        ),
+        classes=Classes(ids=class_ids, names=categories.texts("name", class_ids)),
         image=annotations.lookup("image_id", ids, "images"),
         label=annotations.lookup("category_id", class_ids, "categories"),
         bbox=annotations.bboxes("bbox", zero_area=True),

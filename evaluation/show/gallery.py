@@ -14,6 +14,8 @@ from evaluation.assessment import Assessment
 from evaluation.confusion import mistakes_per_image, pair_up
 from evaluation.problem import Boxes
 from medmnist_det.drawing import MARKS, shorten
+from medmnist_det.errors import InputError
+from medmnist_det.files import inside, regular
 from medmnist_det.terminal.tables import plain
 
 #: Stroke colours of what a drawing can show, in the order of the legend.
@@ -149,12 +151,9 @@ def _picture(folder: Path | None, name: str) -> str | None:
     if folder is None:
         return None
     try:
-        path = (folder / name).resolve()
         # A truth file may name any path; only pictures of the folder belong on a page.
-        if not path.is_relative_to(folder.resolve()) or not path.is_file():
-            return None
-        content = path.read_bytes()
-    except (OSError, ValueError):
+        content = regular(inside(folder, name)).read_bytes()
+    except (OSError, InputError):
         # A name that no file can have, or a picture that may not be read.
         return None
     media = next((kind for magic, kind in _MEDIA.items() if content.startswith(magic)), None)

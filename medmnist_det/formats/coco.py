@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from medmnist_det.boxes import areas, xyxy_to_xywh
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.files import read_json, write_atomically
 from medmnist_det.formats.entries import Entries
 from medmnist_det.labels import Classes, Images, Labels, LabelSet
@@ -160,33 +160,47 @@ def read_coco(path: Path, *, zero_area: bool = False) -> LabelSet:
     ``rater_list``. ``zero_area`` accepts boxes without an area. Raises InputError that names the
     file, the entry and the remedy for anything that a COCO file cannot be.
     """
+    return read_coco_with_ids(path, zero_area=zero_area)[0]
+
+
+def read_coco_with_ids(
+    path: Path, *, zero_area: bool = False
+) -> tuple[LabelSet, tuple[int | str, ...]]:
+    """Return what :func:`read_coco` does, and the id that the file gives to each of its boxes.
+
+    Where no annotation has an id they are counted from 1 in the order of the file.
+    """
     return parse_coco(path, coco_lists(path), zero_area=zero_area)
 
 
-def parse_coco(path: Path, content: dict[str, Any], *, zero_area: bool = False) -> LabelSet:
-    """Return the label set of a COCO file's content, for who needs more of the file than that.
-
-    Like :func:`read_coco`; ``path`` is for messages.
-    """
+def parse_coco(
+    path: Path, content: dict[str, Any], *, zero_area: bool = False
+) -> tuple[LabelSet, tuple[int | str, ...]]:
+    """Return what :func:`read_coco_with_ids` does of content that is read; ``path`` names it."""
     images = _read_images(path, content["images"])
     classes = _read_classes(path, content["categories"])
     entries = Entries(path, "annotation", content["annotations"])
     box = entries.boxes("bbox", zero_area=zero_area)
     image = entries.lookup("image_id", images.ids, "images")
     label = entries.lookup("category_id", classes.ids, "categories")
+    keys = entries.unique("id") if entries.have("id") else tuple(range(1, len(image) + 1))
     raters, rater, assigned = _read_raters(path, entries, content)
-    labels = Labels.unsorted(
-        images=len(images),
-        image=image,
-        box=box,
-        label=label,
-        rater=rater,
-        score=entries.numbers("score") if entries.have("score") else None,
-        area=entries.numbers("area") if entries.have("area") else None,
-        iscrowd=entries.flags("iscrowd") if entries.have("iscrowd") else None,
-        assigned=assigned,
-    )
-    return LabelSet(images=images, classes=classes, labels=_forget_defaults(labels), raters=raters)
+    columns = {
+        "image": image,
+        "box": box,
+        "label": label,
+        "rater": rater,
+        "score": entries.numbers("score") if entries.have("score") else None,
+        "area": entries.numbers("area") if entries.have("area") else None,
+        "iscrowd": entries.flags("iscrowd") if entries.have("iscrowd") else None,
+    }
+    order = np.argsort(image, kind="stable")
+    rows: dict[str, Any] = {
+        name: None if column is None else column[order] for name, column in columns.items()
+    }
+    labels = Labels(images=len(images), assigned=assigned, **rows)
+    table = LabelSet(images=images, classes=classes, labels=_forget_defaults(labels), raters=raters)
+    return table, tuple(keys[k] for k in order.tolist())
 
 
 def coco_lists(path: Path) -> dict[str, Any]:
@@ -225,9 +239,11 @@ def _forget_defaults(labels: Labels) -> Labels:
 def _read_images(path: Path, rows: list[Any]) -> Images:
     entries = Entries(path, "image", rows)
     ids = entries.unique("id")
-    names = tuple(str(row.get("file_name", key)) for row, key in zip(rows, ids, strict=True))
     return Images(
-        ids=ids, names=names, width=entries.pixels("width"), height=entries.pixels("height")
+        ids=ids,
+        names=entries.texts("file_name", ids),
+        width=entries.pixels("width"),
+        height=entries.pixels("height"),
     )
 
 
@@ -236,35 +252,34 @@ def _read_classes(path: Path, rows: list[Any]) -> Classes:
     ids = entries.unique("id")
     for k, key in enumerate(ids):
         if not isinstance(key, int):
-            raise InputError(f"{path}, category {k}: id is {key!r}; category ids are whole numbers")
-    names = tuple(str(row.get("name", key)) for row, key in zip(rows, ids, strict=True))
-    return Classes(ids=ids, names=names)  # type: ignore[arg-type]
+            raise InputError(
+                f"{path}, category {k}: id is {shown(key)}; category ids are whole numbers"
+            )
+    return Classes(ids=ids, names=entries.texts("name", ids))  # type: ignore[arg-type]
 
 
 def _read_raters(path: Path, entries: Entries, content: dict[str, Any]) -> _Raters:
-    images = content["images"]
-    listed = content.get("raters")  # ours: also names raters who never looked at an image
-    known = listed if isinstance(listed, list) else []
+    images = Entries(path, "image", content["images"])
     key = next((key for key in RATER_KEYS if entries.rows and entries.have(key)), None)
-    lists = [row["rater_list"] for row in images if isinstance(row.get("rater_list"), list)]
-    looked = bool(images) and len(lists) == len(images)
-    drawn = [row[key] for row in entries.rows] if key is not None else []
-    for k, name in enumerate(chain(drawn, *lists, known)):
-        if not isinstance(name, int | str):
-            where = f"annotation {k}" if k < len(drawn) else "rater_list"
-            raise InputError(f"{path}, {where}: rater {name!r} is no name; give a number or a text")
-    names = set(known).union(drawn, *lists)
+    drawn = entries.column(key) if key is not None else []
+    looked = bool(images.rows) and images.have("rater_list")
+    lists = images.column("rater_list") if looked else []
+    listed = content.get("raters", [])  # ours: also names raters who never looked at an image
+    for k, name in enumerate(drawn):
+        _refuse_no_name(f"{path}, annotation {k}: {key}", name)
+    for k, names in enumerate(lists):
+        _refuse_no_names(f"{path}, image {k}: rater_list", names)
+    _refuse_no_names(f"{path}: 'raters'", listed)
+    names = set(listed).union(drawn, *lists)
     if not names or (entries.rows and key is None):
         return None, None, None
     raters = tuple(sorted(names, key=lambda name: (isinstance(name, str), name)))
-    twins = {str(name) for name in raters if isinstance(name, int)}.intersection(
-        name for name in raters if isinstance(name, str)
-    )
-    if twins:
-        name = min(twins)
+    twice = {str(name) for name in raters if type(name) is int}.intersection(names)
+    if twice:
+        name = min(twice)
         raise InputError(
-            f"{path}: rater {name} is a number in one place and the text {name!r} in another; "
-            "write one of the two everywhere, or rename one of two raters"
+            f"{path}: has a rater {shown(name)} and a rater {name}, who would look alike "
+            "everywhere; write both as texts or both as numbers, or rename one"
         )
     number = {name: k for k, name in enumerate(raters)}
     rater = np.array([number[name] for name in drawn], dtype=np.int64)
@@ -272,11 +287,26 @@ def _read_raters(path: Path, entries: Entries, content: dict[str, Any]) -> _Rate
         return raters, rater, None
     pairs = sorted({(i, number[name]) for i, seen_by in enumerate(lists) for name in seen_by})
     seen = set(pairs)
-    row_of = {row["id"]: i for i, row in enumerate(images)}
+    row_of = {row["id"]: i for i, row in enumerate(images.rows)}
     for k, entry in enumerate(entries.rows):
         if (row_of[entry["image_id"]], rater[k]) not in seen:
             raise InputError(
-                f"{path}, annotation {k}: rater {drawn[k]!r} is not in the rater_list of image "
-                f"{entry['image_id']!r}; add the rater there"
+                f"{path}, annotation {k}: rater {shown(drawn[k])} is not in the rater_list of "
+                f"image {shown(entry['image_id'])}; add the rater there"
             )
     return raters, rater, np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _refuse_no_names(where: str, names: Any) -> None:
+    if not isinstance(names, list):
+        raise InputError(f"{where} is {shown(names)}; give a list of raters, maybe an empty one")
+    for name in names:
+        _refuse_no_name(f"{where}: a rater", name)
+    if len(set(names)) < len(names):
+        name = next(name for k, name in enumerate(names) if name in names[:k])
+        raise InputError(f"{where}: rater {shown(name)} is there twice; remove one")
+
+
+def _refuse_no_name(where: str, name: Any) -> None:
+    if not (isinstance(name, str) or (type(name) is int and abs(name) < 1 << 63)):
+        raise InputError(f"{where} is {shown(name)}; give a number or a name")

@@ -61,6 +61,16 @@ class Entries:
             seen.add(value)
         return tuple(values)
 
+    def texts(self, key: str, absent: Sequence[int | str]) -> tuple[str, ...]:
+        """Return names: texts or whole numbers; where the key is absent, those of ``absent``."""
+        values = [row.get(key, name) for row, name in zip(self.rows, absent, strict=True)]
+        for k, value in enumerate(values):
+            if not (isinstance(value, str) or type(value) is int):
+                raise InputError(
+                    f"{self.path}, {self.kind} {k}: {key} is {shown(value)}; give a text"
+                )
+        return tuple(map(str, values))
+
     def numbers(self, key: str) -> Float[np.ndarray, " n"]:
         """Return finite numbers."""
         values = self.column(key)
@@ -79,7 +89,10 @@ class Entries:
         """Return flags: true and false, or numbers of which 0 means no."""
         values = self.column(key)
         self.refuse(
-            np.array([not isinstance(value, int | float) for value in values], dtype=bool),
+            np.array(
+                [not isinstance(value, int | float) or value != value for value in values],
+                dtype=bool,
+            ),
             lambda k: f"{key} is {shown(values[k])}; give 0 or 1",
         )
         return np.array([bool(value) for value in values], dtype=bool)
@@ -121,12 +134,14 @@ class Entries:
         for column, side in ((2, "width"), (3, "height")):
             self.refuse(
                 boxes[:, column] < 0,
-                lambda k, c=column, s=side: f"{key} has a negative {s} ({values[k][c]}); {_BOX}",
+                lambda k, c=column, s=side: (
+                    f"{key} has a negative {s} ({shown(values[k][c])}); {_BOX}"
+                ),
             )
         if not zero_area:
             self.refuse(
                 np.minimum(boxes[:, 2], boxes[:, 3]) <= 0,
-                lambda k: f"{key} {values[k]} has no area; remove it or give it a size",
+                lambda k: f"{key} {shown(values[k])} has no area; remove it or give it a size",
             )
         return boxes
 

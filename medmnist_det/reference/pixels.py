@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from medmnist_det.errors import InputError
+from medmnist_det.files import inside
 from medmnist_det.formats.image_folder import image_table
 from medmnist_det.formats.png import read_grey
 from medmnist_det.labels import Images
@@ -40,7 +41,7 @@ def read_images(
     height, width = padded_size(table).max(axis=0, initial=_MULTIPLE)
     images = np.zeros((len(table), 1, height, width), dtype=np.uint8)
     for k, name in enumerate(table.names):
-        grey = read_grey(folder / name)
+        grey = read_grey(inside(folder, name))
         expected = (table.height[k], table.width[k])
         if grey.shape != expected:
             raise InputError(
@@ -60,7 +61,8 @@ def named_images(folder: Path) -> Images:
     """
     table = image_table(folder)
     stems = [Path(name).stem for name in table.names]
-    numbered = all(stem.isdecimal() for stem in stems)
+    # Ids in a results list are numbers of 64 bits.
+    numbered = all(stem.isdecimal() and len(stem) <= 18 for stem in stems)
     ids = tuple(map(int, stems)) if numbered else table.names
     if len(set(ids)) < len(ids):
         raise InputError(f"{folder}: two images have the same number as name; rename one")

@@ -64,7 +64,7 @@ def test_without_raters_it_says_which_names_were_looked_for(file: Path) -> None:
 @pytest.mark.parametrize("name", [None, 1.5, {"name": "A"}, ["A"], True])
 def test_a_rater_that_is_no_name_is_refused(file: Path, name: object) -> None:
     write(file, [image(1, None)], [box(1, 1, rater_id=name)])
-    with pytest.raises(InputError, match="annotation 0: its rater is .*; give a number or a name"):
+    with pytest.raises(InputError, match="annotation 0: rater_id is .*; give a number or a name"):
         read_crowd(file)
 
 

@@ -129,7 +129,7 @@ def test_a_pipe_is_refused_before_it_is_read(tmp_path, truth):
 
 def test_an_entry_may_be_nested_deeply_in_what_is_not_read(tmp_path, truth, rows):
     lines = [orjson.dumps(row) for row in rows]
-    for depth, message in ((500, None), (100_000, "not a whole JSON file .*recursion")):
+    for depth, message in ((500, None), (100_000, "is nested too deeply")):
         lines[2] = orjson.dumps(rows[2])[:-1] + b', "x": ' + b"[" * depth + b"]" * depth + b"}"
         path = write(tmp_path / "p.json", b"[" + b",".join(lines) + b"]")
         if message is None:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation.read.truth import read_truth
 from medmnist_det.boxes import snap
 from medmnist_det.errors import InputError
-from medmnist_det.formats.coco import read_coco, write_coco
+from medmnist_det.formats.coco import read_coco, read_coco_with_ids, write_coco
 from medmnist_det.labels import Classes, Images, Labels, LabelSet
 
 
@@ -206,8 +207,79 @@ def test_a_rater_that_is_no_name_is_refused(tmp_path):
     content = changed(["annotations", 0, "rater_id"], 1)
     content["annotations"][1]["rater_id"] = ["R1"]
     (tmp_path / "x.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"annotation 1: rater \['R1'\] is no name; give a number"):
+    with pytest.raises(InputError, match=r"annotation 1: rater_id is \['R1'\]; give a number or"):
         read_coco(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "listed", "message"),
+    [
+        (None, [1], ..., "image 0: rater_list is None; give a list of raters, maybe an empty one"),
+        ("R1", [1], ..., "image 0: rater_list is 'R1'; give a list"),
+        (..., [1], ..., "image 0: has no 'rater_list'; add it"),
+        ([1, 2, 1], [1], ..., "image 0: rater_list: rater 1 is there twice; remove one"),
+        ([[1]], [1], ..., r"image 0: rater_list: a rater is \[1\]; give a number or a name"),
+        ([True], [1], ..., "image 0: rater_list: a rater is True; give a number or a name"),
+        ([1.0], [1], ..., "image 0: rater_list: a rater is 1.0; give a number or a name"),
+        ([2**63], [1], ..., "image 0: rater_list: a rater is 9223372036854775808; give a number"),
+        ([1], [1, "1"], ..., "has a rater '1' and a rater 1, who would look alike everywhere"),
+        ([1], [1], {}, r"'raters' is \{\}; give a list"),
+        ([1], [1], [None], "'raters': a rater is None; give a number or a name"),
+    ],
+)
+def test_lists_of_raters_are_lists_of_different_names(first, second, listed, message, tmp_path):
+    content = changed(["annotations", 0, "rater_id"], 1)
+    content["annotations"][1]["rater_id"] = 1
+    for row, value in zip(content["images"], (first, second), strict=True):
+        if value is not ...:
+            row["rater_list"] = value
+    if listed is not ...:
+        content["raters"] = listed
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message):
+        read_coco(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("value", [True, None, 1.5, 10**30, [1]])
+@pytest.mark.parametrize("where", ["images", "annotations", "categories"])
+def test_ids_are_whole_numbers_or_texts(where, value, tmp_path):
+    (tmp_path / "x.json").write_text(json.dumps(changed([where, 0, "id"], value)))
+    with pytest.raises(InputError, match=r"0: id is .*; give a whole number below 2\*\*63"):
+        read_coco(tmp_path / "x.json")
+
+
+def test_an_annotation_id_that_is_there_twice_is_refused(tmp_path):
+    (tmp_path / "x.json").write_text(json.dumps(changed(["annotations", 1, "id"], 1)))
+    with pytest.raises(InputError, match="annotation 1: id 1 is there twice; make it unique"):
+        read_coco(tmp_path / "x.json")
+
+
+def test_ids_lie_beside_their_boxes(tmp_path):
+    content = changed(["annotations", 0, "image_id"], 2)
+    content["annotations"][1] |= {"image_id": 1, "id": "x"}
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    table, ids = read_coco_with_ids(tmp_path / "x.json")
+    assert ids == ("x", 1)
+    assert table.labels.box[:, 0].tolist() == [0, 1]
+    for row in content["annotations"]:
+        del row["id"]
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    assert read_coco_with_ids(tmp_path / "x.json")[1] == (2, 1)
+
+
+@pytest.mark.parametrize(("where", "key"), [("images", "file_name"), ("categories", "name")])
+@pytest.mark.parametrize("value", [None, ["x" * 10_000], 1.5, True])
+def test_names_are_texts(where, key, value, tmp_path):
+    (tmp_path / "x.json").write_text(json.dumps(changed([where, 0, key], value)))
+    for read in (read_coco, read_truth):
+        with pytest.raises(InputError, match=f"0: {key} is .*; give a text") as caught:
+            read(tmp_path / "x.json")
+        assert len(str(caught.value)) < 500
+
+
+def test_categories_without_names_are_called_by_their_ids(tmp_path):
+    (tmp_path / "x.json").write_text(json.dumps(changed(["categories", 0, "name"], ...)))
+    assert read_coco(tmp_path / "x.json").classes.names == ("3",)
 
 
 def test_masks_areas_and_crowd_flags_are_kept(tmp_path):

@@ -1,5 +1,5 @@
 import json
-import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,8 +88,11 @@ def test_an_export_never_overwrites_and_leaves_nothing_half_made(small, tmp_path
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(InputError, match="No space left on device; free some space"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(
+        InputError,
+        match=r"/new/train/JPEGImages/000001\.png: No space left on device; free some space",
+    ):
         export_folder(small, tmp_path / "new", "voc", "truth")
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
@@ -125,7 +128,7 @@ CSV = "image_id,class_id,rad_id,x_min,y_min,x_max,y_max,image_width,image_height
         (CSV + ",0,R1,1,1,3,2,9,9\n", "line 2: has no image_id"),
         (CSV + "a,0,R1,1,1,3,2,,9\n", "line 2: image_width is ''; give a whole number"),
         (CSV + "a,0,R1,1,1,3,2,9,9\na,0,,1,1,3,2,9,9\n", "line 3: has a box but no rad_id"),
-        (CSV + "a,0\n", "line 2: x_min is None; give a finite number"),
+        (CSV + "a,0\n", "line 2: has 2 fields, but the header has 9; mend"),
     ],
 )
 def test_bad_csv_lines_are_refused_by_number(text, message, tmp_path):
@@ -155,13 +158,21 @@ def test_more_classes_than_no_finding_leaves_room_for_are_refused(small, tmp_pat
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("labels/train/000001.txt", "1 2 3\n", "line 1: '1 2 3' is not 'class cx cy width height"),
-        ("labels/train/000001.txt", "0 .5 .5 x .1\n", "is not 'class cx cy width height"),
-        ("labels/train/000001.txt", "12 .5 .5 .1 .1\n", "class 12 is not from 0 to 9"),
-        ("labels/train/000001.txt", "10 .5 .5 .1 .1\n", "class 10 is not from 0 to 9"),
-        ("labels/train/000001.txt", "1 .5 .5 0 .1\n", "width and height must be above 0"),
-        ("labels/train/zebra.txt", "1 .5 .5 .1 .1\n", r"zebra\.txt: there is no such image"),
-        ("data.yaml", "names: 3\n", "has no 'names', a list of class names"),
+        (
+            "labels/train/000001.txt",
+            "1 2 3\n",
+            "line 1: has 3 numbers, not five or six; lines are: class x_c",
+        ),
+        (
+            "labels/train/000001.txt",
+            "0 .5 .5 x .1\n",
+            "line 1: '0 .5 .5 x .1' is no row of numbers",
+        ),
+        ("labels/train/000001.txt", "12 .5 .5 .1 .1\n", "class 12 is not among 0 to 9"),
+        ("labels/train/000001.txt", "10 .5 .5 .1 .1\n", "class 10 is not among 0 to 9"),
+        ("labels/train/000001.txt", "1 .5 .5 0 .1\n", "line 1: the box 0.5 0.5 0 0.1 has no area"),
+        ("labels/train/zebra.txt", "1 .5 .5 .1 .1\n", r"belong to no image \(first: zebra\.txt"),
+        ("data.yaml", "names: 3\n", "has no 'names'; a data.yaml has"),
         ("data.yaml", "names: [a\n", "is not YAML"),
         ("images/train/000001.png", "no", r"000001\.png: is no readable image"),
     ],
