@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from medmnist_det.boxes import xywh_to_xyxy, xyxy_to_xywh
 from medmnist_det.errors import InputError, shown
 from medmnist_det.files import make_folder, read_bytes, read_json, write_atomically
 from medmnist_det.formats.coco import read_coco, write_coco
@@ -72,6 +73,12 @@ def write_fused(path: Path, fused: Fused) -> None:
     write_atomically(details_file(path), _sealed(_details(fused)))
 
 
+def _as_read(table: LabelSet) -> LabelSet:
+    """Return the labels as a file gives them back: a mean's corner is not always x + width."""
+    box = xywh_to_xyxy(xyxy_to_xywh(table.labels.box))
+    return replace(table, labels=replace(table.labels, box=box))
+
+
 def _sealed(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the chunks, then the hash of them all as the file's last entry."""
     digest = hashlib.sha256()
@@ -94,7 +101,7 @@ def _details(fused: Fused) -> Iterator[bytes]:
         "method": fused.method,
         "options": fused.options,
         "crowd": fused.crowd,
-        "labels": label_hash(fused.labels),
+        "labels": label_hash(_as_read(fused.labels)),
         "facts": fused.facts,
         "warnings": fused.warnings,
         "classes": fused.labels.classes.names,

@@ -151,7 +151,7 @@ def _refuse_strangers(folder: Folder, images: dict[Split, Images]) -> None:
     ]
     if strangers:
         raise InputError(
-            f"{_names(strangers)}: no part of the data set; move it out of {folder.path}"
+            f"{_names(folder, strangers)}: no part of the data set; move it out of {folder.path}"
         )
 
 
@@ -173,9 +173,11 @@ def _entries(place: Path) -> Iterator[Path]:
         yield from sorted(place.iterdir())
 
 
-def _names(files: list[Path]) -> str:
+def _names(folder: Folder, files: list[Path]) -> str:
+    """Return files as a message names them: from the folder on, and the first of many."""
     more = len(files) - _MOST_NAMES
-    return ", ".join(map(str, files[:_MOST_NAMES])) + (f" and {more:,} more" if more > 0 else "")
+    names = ", ".join(str(file.relative_to(folder.path)) for file in files[:_MOST_NAMES])
+    return f"{folder.path}: {names}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def _check_pixels(
@@ -202,4 +204,6 @@ def _check_pixels(
             changed.append(folder.images(split) / name)
         progress(1)
     if changed:
-        raise InputError(f"{_names(changed)}: not the picture that was written there; {remedy}")
+        raise InputError(
+            f"{_names(folder, changed)}: not the picture that was written there; {remedy}"
+        )

@@ -130,7 +130,7 @@ def test_aggregate_prints_label_quality_and_recovery_as_counted_by_hand(
         [abs(a["spurious"] - b["spurious"]) for a, b in zip(details, known, strict=True)]
     )
     recovered = dict(shown["Recovery of the raters"].rows)
-    assert recovered["matrix error: sum of squares / (R L)"] == f"{square:.2e}"
+    assert recovered["matrix error: squares of the class rows / (R L)"] == f"{square:.2e}"
     assert recovered["spurious boxes an image, mean absolute error"] == f"{spurious:.4f}"
     reports = shown["Raters: what they report"]
     assert reports.column("skill") == sorted(

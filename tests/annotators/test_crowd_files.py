@@ -75,7 +75,7 @@ def test_a_number_and_a_text_that_read_alike_are_not_two_raters(file: Path, wher
     listed = [1, "1"]
     if where == "rater_list":
         rows, listed = [box(1, 1, rater_id=1)], [1, 2, "2"]
-    with pytest.raises(InputError, match="is a number in one place and the text '.' in another"):
+    with pytest.raises(InputError, match="has a rater '.' and a rater ., who would look alike"):
         read_crowd(write(file, [image(1, listed)], rows))
 
 

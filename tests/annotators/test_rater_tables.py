@@ -211,7 +211,7 @@ def test_recovery_names_every_measure() -> None:
     one = Recovery(matrix=0.0123, miss=0.21, spurious=0.31, box_bias=None, skill=-0.41)
 
     assert recovery_rows(one) == [
-        ("matrix error: sum of squares / (R L)", "1.23e-02"),
+        ("matrix error: squares of the class rows / (R L)", "1.23e-02"),
         ("miss rate, mean absolute error", "0.2100"),
         ("spurious boxes an image, mean absolute error", "0.3100"),
         ("box bias, root mean squared error", "undefined"),

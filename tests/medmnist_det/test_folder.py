@@ -41,7 +41,8 @@ def test_fused_labels_are_read_where_a_method_wrote_them(copy):
     write_coco(copy / "fused" / "mean" / "train.json", fused)
     assert folder.labels("train", "fused:mean") == fused
     with pytest.raises(
-        InputError, match=r"no such labels \(there are: mean\); run 'medmnist-det agg"
+        InputError,
+        match=r"no such labels \(there are: mean\); name some that are there, or make others",
     ):
         folder.labels("train", "fused:wbf")
 
