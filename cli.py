@@ -507,11 +507,13 @@ def aggregate(
 
     Example: medmnist-det aggregate --method dawid-skene --plots plots
     """
-    from annotators.infer.registry import InferenceOptions, folder_name, infer
-    from annotators.infer.save import write_fused
-    from annotators.rater_tables import measures, raters_tables, summary
+    from annotators.aggregation import aggregate as fuse
+    from annotators.infer.registry import InferenceOptions, folder_name
+    from annotators.rater_plots import draw_matrices
+    from annotators.rater_tables import aggregated, known_raters
     from annotators.sources import open_crowds
-    from medmnist_det.files import refuse_overwrite
+    from evaluation.quality import quality_of
+    from evaluation.show.score_tables import quality_rows
     from medmnist_det.folder import Layout
 
     if readers and crowd is None and out is None:
@@ -523,39 +525,22 @@ def aggregate(
     options = InferenceOptions(
         iou=iou, weights=None if shares is None else tuple(shares), iterations=iterations
     )
-    layout = Layout(path=data if crowd is None else Path())
-    place = (out or layout.fused_folder) / folder_name(method)
+    layout, name = Layout(path=data if crowd is None else Path()), folder_name(method)
     for source in open_crowds(data, crowd, tuple(split or ()), tuple(words(readers) or ())):
-        table, ids = source.crowd.labels, source.crowd.ids
-        found = infer(method, table, options, source.raters)
+        with err.status("Aggregating ..."):
+            found, path = fuse(source, method, options, (out or layout.fused_folder) / name)
         tell("note", source.crowd.notes)
         tell("warning", found.warnings)
-        for file in (place / f"{source.name}.json", place / f"{source.name}.details.json"):
-            refuse_overwrite(file, [source.path])
-        path = write_fused(place, source.name, method, table, ids, found, options)
-        stdout().print(summary(table, found, method, str(source.path)))
-        if source.truth is not None:
-            from evaluation.quality import quality_of
-            from evaluation.show.score_tables import quality_rows
-
-            rows = quality_rows(quality_of(source.truth, found.labels))
-            stdout().print(measures("\nLabel quality", rows))
-        if found.raters is not None:
-            from annotators.recovery import recovery, recovery_rows
-
-            known = source.raters if method != "bayes-truth" else None
-            stdout().print(raters_tables(table, found, known))
-            if known is not None:
-                rows = recovery_rows(recovery(found.raters.columns(), known.columns()))
-                stdout().print(measures("Recovery of the raters", rows))
-            if plots is not None:
-                from annotators.rater_plots import draw_matrices
-
-                picture = plots / f"{folder_name(method)}-{source.name}-matrices.png"
-                draw_matrices(picture, found.raters, table.raters or (), table.classes.names, known)
-                say(f"drawn: {picture}")
-        elif plots is not None:
+        known = source.truth
+        quality = None if known is None else quality_rows(quality_of(known, found.labels))
+        stdout().print(aggregated(source, found, method, quality))
+        if plots is not None and found.raters is None:
             tell("note", (f"{method} estimates no raters: there is no matrix to draw",))
+        elif plots is not None and found.raters is not None:
+            labels, picture = source.crowd.labels, plots / f"{name}-{source.name}-matrices.png"
+            raters, classes = labels.raters or (), labels.classes.names
+            draw_matrices(picture, found.raters, raters, classes, known_raters(source, method))
+            say(f"drawn: {picture}")
         say(f"written: {path}")
 
 
@@ -689,8 +674,8 @@ def train_reference(
 
     Several GPUs: torchrun --nproc-per-node 2 --no-python medmnist-det train-reference
     """
+    from annotators.aggregation import fuse_missing
     from annotators.infer.methods.wbf import wbf
-    from annotators.infer.missing import fuse_missing
     from evaluation.assessment import Options, assess
     from evaluation.evaluator import headline
     from evaluation.read.source import open_truth

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from annotators.alpha import Agreement
 from annotators.ceiling import Ceiling
 from annotators.infer.parts.result import Inference, Raters
+from annotators.recovery import recovery, recovery_rows
+from annotators.sources import Source
 from medmnist_det.labels import LabelSet
 from medmnist_det.terminal.tables import Table, plain, whole
 
@@ -25,6 +27,34 @@ _MOST_ROWS = 30
 def number(value: float | None, decimals: int = 3) -> str:
     """Return a number, or a dash where there is none."""
     return "-" if value is None or not np.isfinite(value) else f"{value:.{decimals}f}"
+
+
+def aggregated(
+    source: Source,
+    found: Inference,
+    method: str,
+    quality: Sequence[Sequence[str]] | None = None,
+) -> Group:
+    """Return the tables of fused labels, and of the raters where the method knows them.
+
+    ``quality`` are rows about the labels, where the truth is known.
+    """
+    crowd = source.crowd.labels
+    parts: list[RenderableType] = [summary(crowd, found, method, str(source.path))]
+    if quality is not None:
+        parts.append(measures("\nLabel quality", quality))
+    if found.raters is not None:
+        known = known_raters(source, method)
+        parts.append(raters_tables(crowd, found, known))
+        if known is not None:
+            rows = recovery_rows(recovery(found.raters.columns(), known.columns()))
+            parts.append(measures("Recovery of the raters", rows))
+    return Group(*parts)
+
+
+def known_raters(source: Source, method: str) -> Raters | None:
+    """Return the raters as they are, where a method has estimated them by itself."""
+    return None if method == "bayes-truth" else source.raters
 
 
 def summary(crowd: LabelSet, found: Inference, method: str, source: str) -> Text:

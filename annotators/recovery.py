@@ -80,4 +80,5 @@ def _rank_correlation(a: Float[np.ndarray, " R"], b: Float[np.ndarray, " R"]) ->
         return None
     from scipy.stats import spearmanr  # a third of a second to import: only where it is needed
 
-    return float(spearmanr(a, b)[0])
+    found: Any = spearmanr(a, b)  # scipy's types do not say what it holds
+    return float(found.statistic)

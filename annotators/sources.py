@@ -62,7 +62,7 @@ def open_crowds(
 
 def crowd_splits(folder: Folder) -> tuple[Split, ...]:
     """Return the splits of a data set that annotators labelled. Raises InputError for none."""
-    found = tuple(split for split in CROWD_SPLITS if split in folder.splits)
+    found: tuple[Split, ...] = tuple(one for one in CROWD_SPLITS if one in folder.splits)
     if not found:
         raise InputError(
             f"{folder.path}: has no crowd labels: annotators label {' and '.join(CROWD_SPLITS)}, "

@@ -15,7 +15,7 @@ from annotators.infer.registry import InferenceOptions
 from medmnist_det import fused
 from medmnist_det.fused import Fused
 from medmnist_det.hashes import label_hash
-from medmnist_det.labels import LabelSet
+from medmnist_det.labels import Labels, LabelSet
 
 
 def write_fused(
@@ -29,7 +29,8 @@ def write_fused(
 ) -> Path:
     """Write what a method made of a crowd to ``name.json`` and its details beside it.
 
-    Returns the former's path. ``ids`` are the crowd's annotation ids, row by row. Raises InputError
+    Returns the former's path. ``ids`` are the crowd's annotation ids, row by row. Labels that are
+    one rater's are written without the images that this rater did not look at. Raises InputError
     when the disk refuses.
     """
     assigned = crowd.labels.assigned
@@ -41,7 +42,7 @@ def write_fused(
     fused.write_fused(
         path,
         Fused(
-            labels=replace(crowd, labels=found.labels, raters=None),
+            labels=_about(crowd, found.labels),
             annotation_ids=[
                 [ids[i] for i in support[first:last]] for first, last in pairwise(starts)
             ],
@@ -57,6 +58,16 @@ def write_fused(
         ),
     )
     return path
+
+
+def _about(crowd: LabelSet, labels: Labels) -> LabelSet:
+    """Return the labels with the images that they are about."""
+    table = replace(crowd, labels=replace(labels, assigned=None), raters=None)
+    if labels.assigned is None:
+        return table
+    looked = np.zeros(labels.images, dtype=bool)
+    looked[labels.assigned[:, 0]] = True
+    return table.keep_images(looked)
 
 
 def _raters(crowd: LabelSet, found: Inference) -> list[dict[str, Any]] | None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from medmnist_det.errors import InputError, shown
-from medmnist_det.files import make_folder
+from medmnist_det.files import locked, make_folder
 from medmnist_det.folder import Folder
 from medmnist_det.formats.coco import write_results
 from medmnist_det.labels import Classes, Labels, LabelSet, Split
@@ -113,7 +113,8 @@ def train_folder(
     """Train a detector on a data set, whose fused labels are there, and return its checkpoint.
 
     Like :func:`~medmnist_det.reference.training.train`; ``out`` also gets ``curves.png``. ``score``
-    is given what is found in the val split. Raises InputError.
+    is given what is found in the val split. Raises InputError, also where another training is at
+    work in ``out``.
     """
     title = f"{recipe.method}, {recipe.model} on {device.type} in {recipe.precision}"
     known = lessons(folder, "train", recipe.method, recipe.weighting)
@@ -123,7 +124,8 @@ def train_folder(
             "from; choose another method or data set"
         )
     make_folder(out)
-    with _reporting_memory(recipe, device):
+    alone = locked(out) if rank() == 0 else contextlib.nullcontext()
+    with alone, _reporting_memory(recipe, device):
         with stage("Reading the images", len(known.table.images)) as advance:
             images = read_images(folder.images("train"), known.table.images, advance)
         with training(title, recipe.epochs) as watch:

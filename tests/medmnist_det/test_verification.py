@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from annotators.infer.missing import fuse_missing
+from annotators.aggregation import fuse_missing
 from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder
 from medmnist_det.formats.coco import write_coco

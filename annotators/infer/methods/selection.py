@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from annotators.infer.parts.grouping import numbered_groups
@@ -23,8 +25,8 @@ def all_boxes(crowd: LabelSet) -> Inference:
 def one_rater(crowd: LabelSet, name: str) -> Inference:
     """Return the boxes of the rater that the file calls ``name``.
 
-    Images that the rater did not look at stay, without a label. Raises InputError for no such
-    rater, ValueError for labels without raters.
+    The labels say which images the rater looked at, where that is known: the others hold no label,
+    and are not empty. Raises InputError for no such rater, ValueError for labels without raters.
     """
     if crowd.labels.rater is None or crowd.raters is None:
         raise ValueError("these labels do not say who drew them")
@@ -32,7 +34,10 @@ def one_rater(crowd: LabelSet, name: str) -> Inference:
     if name not in names:
         known = ", ".join(names[:20]) + (", ..." if names[20:] else "")
         raise InputError(f"--method rater:{name}: there is no such rater; there are {known}")
-    return _as_drawn(crowd, crowd.labels.rater == names.index(name))
+    mine = names.index(name)
+    found = _as_drawn(crowd, crowd.labels.rater == mine)
+    looked = crowd.labels.of_rater(mine).assigned
+    return replace(found, labels=replace(found.labels, assigned=looked))
 
 
 def _as_drawn(crowd: LabelSet, kept: np.ndarray) -> Inference:

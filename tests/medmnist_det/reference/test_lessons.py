@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from annotators.infer.missing import fuse_missing
+from annotators.aggregation import fuse_missing
 from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder
 from medmnist_det.reference.lessons import METHODS, Weighting, fused_by, lessons

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import cli
 from cli import app
+from medmnist_det.files import locked
 from medmnist_det.folder import Folder
 from medmnist_det.reference.checkpoint import load_checkpoint
 
@@ -304,3 +305,12 @@ def test_the_large_detector_trains_on_a_gpu(blind, tmp_path):
     call("predict", "--checkpoint", tmp_path / "run" / "checkpoint.pt", "--data", blind.path,
          "--out", tmp_path / "preds.json")  # fmt: skip
     assert (tmp_path / "preds.json").read_bytes() == (tmp_path / "run" / "preds.json").read_bytes()
+
+
+def test_a_run_folder_that_another_training_holds_is_refused(small, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    with locked(out):
+        said = quick(small.path, out, "--method", "oracle", code=2)
+    assert "another medmnist-det command is at work in this folder" in said
+    assert list(out.iterdir()) == []
