@@ -62,7 +62,7 @@ def open_crowds(
 
 def crowd_splits(folder: Folder) -> tuple[Split, ...]:
     """Return the splits of a data set that annotators labelled. Raises InputError for none."""
-    found = tuple(split for split in folder.splits if split in CROWD_SPLITS)
+    found: tuple[Split, ...] = tuple(s for s in CROWD_SPLITS if s in folder.splits)
     if not found:
         raise InputError(
             f"{folder.path}: has no crowd labels: annotators label {' and '.join(CROWD_SPLITS)}, "
