@@ -78,7 +78,7 @@ def recovery_rows(found: Recovery) -> list[tuple[str, str]]:
 def _rank_correlation(a: Float[np.ndarray, " R"], b: Float[np.ndarray, " R"]) -> float | None:
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
-    from scipy.stats import spearmanr  # a third of a second to import: only where it is needed
+    from scipy.stats import spearmanr  # slow to import: only where it is needed
 
     found: Any = spearmanr(a, b)  # scipy's types do not say what it holds
     return float(found.statistic)
