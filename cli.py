@@ -158,7 +158,7 @@ def generate(
         seed=seed,
     )
     names = DIGIT_CLASSES.names
-    people = SimulatedCrowd(
+    simulated = SimulatedCrowd(
         annotators=draw_annotators(crowd, len(names), seed), seed=seed, class_names=names
     )
     with err.status("Fetching digits ..."):
@@ -168,11 +168,11 @@ def generate(
     workers = default_workers(total) if workers is None else workers
     already = Layout(path=out).manifest_file.is_file()
     with progress("Composing", total) as advance:
-        folder = make(out, plan, pool, people, workers=workers, progress=advance)
+        folder = make(out, plan, pool, simulated, workers=workers, progress=advance)
     if already:
         _check(folder)
     stdout().print(summary(folder))
-    tell("note", people.notes)
+    tell("note", simulated.notes)
 
 
 @app.command()
@@ -203,18 +203,18 @@ def annotate(
     from medmnist_det.terminal.summary import annotator_table
 
     crowd = _crowd(preset, annotators, proficiency, family, box_noise, spurious, coverage)
-    table = read_coco(truth)
-    people = SimulatedCrowd(
-        annotators=draw_annotators(crowd, len(table.classes), seed),
+    label_set = read_coco(truth)
+    simulated = SimulatedCrowd(
+        annotators=draw_annotators(crowd, len(label_set.classes), seed),
         seed=seed,
-        class_names=table.classes.names,
+        class_names=label_set.classes.names,
     )
     with err.status("Annotating ..."):
-        left_out, described = make(out, table, people)
+        left_out, described = make(out, label_set, simulated)
     if left_out:
-        err.print(f"left out: {left_out} crowd regions (iscrowd), which are no single objects")
+        err.print(f"left out: {left_out} iscrowd regions, which are no single objects")
     stdout().print(annotator_table(described))
-    tell("note", people.notes)
+    tell("note", simulated.notes)
 
 
 @app.command()
@@ -304,11 +304,11 @@ def import_(
     from medmnist_det.formats.export import read_labels, repeats
 
     refuse_overwrite(out, [source, like], "OUT")
-    table = read_labels(source, of, split, None if like is None else read_coco(like))
-    write_coco(out, table)
-    raters = f", {len(table.raters)} raters" if table.raters else ""
-    say(f"{out}: {len(table.images):,} images, {len(table.labels):,} boxes{raters}")
-    tell("note", filter(None, (repeats(table),)))
+    label_set = read_labels(source, of, split, None if like is None else read_coco(like))
+    write_coco(out, label_set)
+    raters = f", {len(label_set.raters)} raters" if label_set.raters else ""
+    say(f"{out}: {len(label_set.images):,} images, {len(label_set.labels):,} boxes{raters}")
+    tell("note", filter(None, (repeats(label_set),)))
 
 
 @app.command()
@@ -465,7 +465,7 @@ _Crowd = Annotated[
 _Splits = Annotated[
     list[str] | None, typer.Option(help="train or val; may be repeated.", show_default="both")
 ]
-_Readers = Annotated[
+_Raters = Annotated[
     str | None, typer.Option(help="Only images read by all of these, and their labels: R08,R09.")
 ]
 
@@ -482,7 +482,7 @@ def aggregate(
     data: _Data = Path("med-mnist"),
     crowd: _Crowd = None,
     split: _Splits = None,
-    readers: _Readers = None,
+    raters: _Raters = None,
     iou: Annotated[
         float | None,
         typer.Option(help="IoU from which boxes mean one object.", show_default="0.1; 0.4 for wbf"),
@@ -516,9 +516,9 @@ def aggregate(
     from evaluation.show.score_tables import quality_rows
     from medmnist_det.folder import Layout
 
-    if readers and crowd is None and out is None:
+    if raters and crowd is None and out is None:
         raise InputError(
-            "--readers leaves images out, and the labels in the data folder are of all images: "
+            "--raters leaves images out, and the labels in the data folder are of all images: "
             "name another folder with --out"
         )
     shares = numbers("--weights", weights)
@@ -526,7 +526,7 @@ def aggregate(
         iou=iou, weights=None if shares is None else tuple(shares), iterations=iterations
     )
     layout, name = Layout(path=data if crowd is None else Path()), folder_name(method)
-    for source in open_crowds(data, crowd, tuple(split or ()), tuple(words(readers) or ())):
+    for source in open_crowds(data, crowd, tuple(split or ()), tuple(words(raters) or ())):
         with err.status("Aggregating ..."):
             found, path = fuse(source, method, options, (out or layout.fused_folder) / name)
         tell("note", source.crowd.notes)
@@ -538,8 +538,8 @@ def aggregate(
             tell("note", (f"{method} estimates no raters: there is no matrix to draw",))
         elif plots is not None and found.raters is not None:
             labels, picture = source.crowd.labels, plots / f"{name}-{source.name}-matrices.png"
-            raters, classes = labels.raters or (), labels.classes.names
-            draw_matrices(picture, found.raters, raters, classes, known_raters(source, method))
+            names, classes = labels.raters or (), labels.classes.names
+            draw_matrices(picture, found.raters, names, classes, known_raters(source, method))
             say(f"drawn: {picture}")
         say(f"written: {path}")
 
@@ -549,7 +549,7 @@ def agreement(
     data: _Data = Path("med-mnist"),
     crowd: _Crowd = None,
     split: _Splits = None,
-    readers: _Readers = None,
+    raters: _Raters = None,
     iou: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="IoU above which boxes are about one place.")
     ] = 0.5,
@@ -580,16 +580,16 @@ def agreement(
     def mean_ap(truth: Any, predictions: Any) -> float | None:
         return score(truth, predictions, metrics=metrics).headline[0].value
 
-    for source in open_crowds(data, crowd, tuple(split or ()), tuple(words(readers) or ())):
-        table, raters = source.crowd.labels, source.crowd.labels.raters or ()
-        found = agree(table, iou=iou)
-        scored = ceiling(table, mean_ap, source.truth)
+    for source in open_crowds(data, crowd, tuple(split or ()), tuple(words(raters) or ())):
+        label_set, names = source.crowd.labels, source.crowd.labels.raters or ()
+        found = agree(label_set, iou=iou)
+        scored = ceiling(label_set, mean_ap, source.truth)
         tell("note", source.crowd.notes)
-        say(f"{source.path}: {len(table.labels):,} boxes of {len(raters)} raters")
-        stdout().print(agreement_tables(table, found, scored))
+        say(f"{source.path}: {len(label_set.labels):,} boxes of {len(names)} raters")
+        stdout().print(agreement_tables(label_set, found, scored))
         if out is not None:
             path = out / f"agreement-{source.name}.json"
-            write_agreement(path, table, found, scored)
+            write_agreement(path, label_set, found, scored)
             say(f"written: {path}")
         if plots is not None:
             from annotators.rater_plots import draw_heat_map
@@ -597,7 +597,7 @@ def agreement(
             for what, values in (("alpha", found.pairwise), ("mAP", scored.against)):
                 if values is not None:
                     picture = plots / f"agreement-{source.name}-{what}.png"
-                    draw_heat_map(picture, values, raters, what)
+                    draw_heat_map(picture, values, names, what)
                     say(f"drawn: {picture}")
 
 

@@ -25,42 +25,42 @@ class CrowdFile:
     notes: tuple[str, ...]
 
 
-def read_crowd(path: Path, readers: tuple[str, ...] = ()) -> CrowdFile:
+def read_crowd(path: Path, only: tuple[str, ...] = ()) -> CrowdFile:
     """Return the crowd labels of a COCO file or, by its name ending in ``.csv``, of a CSV.
 
-    ``readers`` keeps the images that all of these raters looked at, and their labels. Where a file
+    ``only`` keeps the images that all of these raters looked at, and their labels. Where a file
     does not say who looked at what, everybody who drew a box anywhere is taken to have looked at
     every image, and a note says so. Raises InputError that names the file, the entry and the remedy
-    for labels without raters and for whatever the two readers refuse.
+    for labels without raters and for whatever the two formats' readers refuse.
     """
     if path.name.removesuffix(".gz").endswith(".csv"):
-        table = read_csv(path)
-        ids: tuple[Any, ...] = tuple(range(1, len(table.labels) + 1))
-        if table.raters is None:
+        label_set = read_csv(path)
+        ids: tuple[Any, ...] = tuple(range(1, len(label_set.labels) + 1))
+        if label_set.raters is None:
             raise InputError(f"{path}: has no column rad_id; add one that says who drew each box")
     else:
-        table, ids = read_coco_with_ids(path)
-        if table.raters is None:
+        label_set, ids = read_coco_with_ids(path)
+        if label_set.raters is None:
             names = ", ".join(f"'{key}'" for key in RATER_KEYS)
             raise InputError(
                 f"{path}: no annotation says who drew it; looked for {names} in every annotation, "
                 "and for 'rater_list' in every image"
             )
     notes = []
-    if table.labels.assigned is None:
-        table = _all_looked(table)
+    if label_set.labels.assigned is None:
+        label_set = _all_looked(label_set)
         notes.append(
-            f"{path}: no image has a rater_list: all {len(table.raters or ())} raters are "
+            f"{path}: no image has a rater_list: all {len(label_set.raters or ())} raters are "
             "taken to have looked at every image"
         )
-    if readers:
-        table, ids = _only(path, table, ids, readers)
-    return CrowdFile(labels=table, ids=ids, notes=(*notes, *remarks(table)))
+    if only:
+        label_set, ids = _of_raters(path, label_set, ids, only)
+    return CrowdFile(labels=label_set, ids=ids, notes=(*notes, *remarks(label_set)))
 
 
-def remarks(table: LabelSet) -> list[str]:
+def remarks(label_set: LabelSet) -> list[str]:
     """Return what is unusual about crowd labels, a sentence each."""
-    labels, raters = table.labels, table.raters or ()
+    labels, raters = label_set.labels, label_set.raters or ()
     if labels.rater is None or labels.assigned is None:
         raise ValueError("these labels do not say who drew them or who looked")
     found = []
@@ -78,33 +78,33 @@ def remarks(table: LabelSet) -> list[str]:
     return found
 
 
-def _all_looked(table: LabelSet) -> LabelSet:
-    raters = len(table.raters or ())
-    pairs = np.stack(np.divmod(np.arange(len(table.images) * raters), max(raters, 1)), axis=1)
-    return replace(table, labels=replace(table.labels, assigned=pairs))
+def _all_looked(label_set: LabelSet) -> LabelSet:
+    raters = len(label_set.raters or ())
+    pairs = np.stack(np.divmod(np.arange(len(label_set.images) * raters), max(raters, 1)), axis=1)
+    return replace(label_set, labels=replace(label_set.labels, assigned=pairs))
 
 
-def _only(
-    path: Path, table: LabelSet, ids: tuple[Any, ...], readers: tuple[str, ...]
+def _of_raters(
+    path: Path, label_set: LabelSet, ids: tuple[Any, ...], only: tuple[str, ...]
 ) -> tuple[LabelSet, tuple[Any, ...]]:
-    """Return the images that all the readers looked at, with what these readers drew."""
-    labels, raters = table.labels, table.raters or ()
+    """Return the images that all the raters looked at, with what these drew."""
+    labels, raters = label_set.labels, label_set.raters or ()
     if labels.rater is None or labels.assigned is None:
         raise ValueError("these labels do not say who drew them or who looked")
     names = [str(rater) for rater in raters]
-    unknown = [reader for reader in readers if reader not in names]
+    unknown = [rater for rater in only if rater not in names]
     if unknown:
         raise InputError(
-            f"{path}: --readers names {', '.join(unknown)}, who are not among the raters "
+            f"{path}: --raters names {', '.join(unknown)}, who are not among the raters "
             f"{listed(names)}"
         )
-    chosen = sorted({names.index(reader) for reader in readers})
+    chosen = sorted({names.index(rater) for rater in only})
     theirs, image = labels.assigned[np.isin(labels.assigned[:, 1], chosen)], labels.image
     kept = np.bincount(theirs[:, 0], minlength=labels.images) == len(chosen)
     if not kept.any():
-        raise InputError(f"{path}: no image was read by all of {', '.join(readers)}")
-    table = table.keep_images(kept)
-    labels = table.labels
+        raise InputError(f"{path}: no image was read by all of {', '.join(only)}")
+    label_set = label_set.keep_images(kept)
+    labels = label_set.labels
     rater = np.full(len(raters), -1)
     rater[chosen] = np.arange(len(chosen))
     mine = np.isin(labels.rater, chosen)  # type: ignore[arg-type]
@@ -115,4 +115,4 @@ def _only(
         assigned=np.stack([theirs[:, 0], rater[theirs[:, 1]]], axis=1),
     )
     ids = tuple(ids[k] for k in np.flatnonzero(kept[image])[mine])
-    return replace(table, labels=few, raters=tuple(raters[k] for k in chosen)), ids
+    return replace(label_set, labels=few, raters=tuple(raters[k] for k in chosen)), ids

@@ -31,18 +31,18 @@ class Source:
 
 
 def open_crowds(
-    data: Path, file: Path | None, splits: tuple[str, ...], readers: tuple[str, ...]
+    data: Path, file: Path | None, splits: tuple[str, ...], only: tuple[str, ...]
 ) -> Iterator[Source]:
     """Yield the crowd labels of ``file``, or else of the splits of the folder ``data`` (none: all).
 
-    ``readers`` keeps the images that all of these raters looked at. Raises InputError for what is
+    ``only`` keeps the images that all of these raters looked at. Raises InputError for what is
     not there or cannot be read.
     """
     if file is not None:
         if splits:
             raise InputError("--split belongs to a data folder: leave it out, or leave out --crowd")
         name = file.name.removesuffix(".gz").rsplit(".", 1)[0]
-        yield Source(name=name, path=file, crowd=read_crowd(file, readers))
+        yield Source(name=name, path=file, crowd=read_crowd(file, only))
         return
     folder = Folder.open(data)
     chosen = splits or crowd_splits(folder)
@@ -50,10 +50,10 @@ def open_crowds(
         if split not in CROWD_SPLITS:
             raise InputError(f"--split {split}: annotators label {' and '.join(CROWD_SPLITS)} only")
         path = folder.crowd_file(split)
-        truth, crowd = folder.truth(split), read_crowd(path, readers)
+        truth, crowd = folder.truth(split), read_crowd(path, only)
         table = crowd.labels
         raters = read_known_raters(folder.annotators_file)
-        if readers:
+        if only:
             there = set(table.images.ids)
             truth = truth.keep_images(np.array([key in there for key in truth.images.ids]))
             raters = raters.select([int(name) - 1 for name in table.raters or ()])

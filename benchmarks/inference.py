@@ -97,10 +97,10 @@ def presets(digits: Digits, images: int, seeds: int) -> None:
         print(f"    more right names than by majority vote in {sum(better)} of {seeds} seeds")
 
 
-def _measure(true: LabelSet, table: LabelSet, known: Raters) -> list[tuple[str, list[float]]]:
-    rows = [("best single rater", _best_single(true, table))]
+def _measure(true: LabelSet, label_set: LabelSet, known: Raters) -> list[tuple[str, list[float]]]:
+    rows = [("best single rater", _best_single(true, label_set))]
     for method in METHODS:
-        found = infer(method, table, truth=known)
+        found = infer(method, label_set, truth=known)
         row = _quality(true, found.labels)
         if found.raters is not None and method != "bayes-truth":
             error = recovery(found.raters.columns(), known.columns())
@@ -118,13 +118,13 @@ def _quality(true: LabelSet, labels: Labels) -> list[float]:
     return [precision, recall, named, one.mean_iou or 0.0, score]
 
 
-def _best_single(true: LabelSet, table: LabelSet) -> list[float]:
+def _best_single(true: LabelSet, label_set: LabelSet) -> list[float]:
     """Each number of the rater that is best in it, on the images that the rater looked at."""
     best = np.zeros(5)
-    for k in range(len(table.raters or ())):
+    for k in range(len(label_set.raters or ())):
         seen = np.zeros(len(true.images), dtype=bool)
-        seen[table.labels.assigned[table.labels.assigned[:, 1] == k, 0]] = True  # type: ignore[index]
-        mine = replace(table, labels=table.labels.of_rater(k)).keep_images(seen).labels
+        seen[label_set.labels.assigned[label_set.labels.assigned[:, 1] == k, 0]] = True  # type: ignore[index]
+        mine = replace(label_set, labels=label_set.labels.of_rater(k)).keep_images(seen).labels
         best = np.maximum(best, _quality(true.keep_images(seen), mine))
     return [*best.tolist(), *[np.nan] * 4]
 
@@ -173,12 +173,12 @@ def _seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def _library(table: LabelSet, *, by_class: bool) -> Callable[[], None]:
+def _library(label_set: LabelSet, *, by_class: bool) -> Callable[[], None]:
     """Return what fuses all images by ensemble_boxes, arrays at hand."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from ensemble_boxes import weighted_boxes_fusion
-    labels = table.labels
+    labels = label_set.labels
     cases = []
     for first, last in zip(labels.starts, labels.starts[1:], strict=False):
         part = labels.select(np.arange(first, last))
@@ -234,11 +234,11 @@ def vindr(shared: Path, folder: Path) -> None:
         print(f"pairs of raters: {np.nanmin(pairs):.2f} to {np.nanmax(pairs):.2f}")
 
 
-def _print_raters(table: LabelSet, raters: Raters) -> None:
+def _print_raters(label_set: LabelSet, raters: Raters) -> None:
     for k in np.argsort(-raters.skill, kind="stable"):
         if raters.objects is not None and raters.objects[k] > 100:
             print(
-                f"    {(table.raters or ())[k]}: skill {raters.skill[k]:.2f}, misses "
+                f"    {(label_set.raters or ())[k]}: skill {raters.skill[k]:.2f}, misses "
                 f"{raters.miss[k]:.2f}, extra boxes an image {raters.spurious[k]:.2f}"
             )
 

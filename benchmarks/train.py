@@ -87,7 +87,7 @@ def ours(data: Path, watch: Stopwatch) -> None:
     trainer.Learner = Counting
     folder = Folder.open(data)
     known = lessons(folder, "train", "oracle", Weighting())
-    images = read_images(folder.images("train"), known.table.images)
+    images = read_images(folder.images("train"), known.label_set.images)
     recipe = recipe_of({"method": "oracle", "model": "n", "batch": _BATCH, "epochs": 1000}, CPU)
     trainer.train(recipe, known, images, Path.cwd())
 

@@ -51,7 +51,7 @@ def main() -> None:
     begun = load_checkpoint(options.run / CHECKPOINT)
     folder = Folder.open(options.data)
     known = lessons(folder, "train", begun.recipe.method, begun.recipe.weighting)
-    images = read_images(folder.images("train"), known.table.images)
+    images = read_images(folder.images("train"), known.label_set.images)
     pool = Pool(images, targets_of(known), known.looked, device)
     anchors, number = begun.weights["anchors"], len(begun.classes)
     learner = Learner(begun.recipe, anchors, number, device, compile=options.compile)

@@ -68,7 +68,7 @@ class Scores:
 
     images: int
     objects: int
-    crowd_regions: int
+    iscrowd_regions: int
     detections: int
     engine: Engine
     metrics: tuple[Metric, ...]
@@ -124,7 +124,7 @@ def score_problem(
     return Scores(
         images=problem.images,
         objects=int(counted.sum()),
-        crowd_regions=int((~counted).sum()),
+        iscrowd_regions=int((~counted).sum()),
         detections=len(problem.detections),
         engine=engine,
         metrics=metrics,

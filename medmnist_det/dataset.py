@@ -46,7 +46,7 @@ class MedMnistDetection(Dataset):
         transforms: Callable[[Any, Any], tuple[Any, Any]] | None = None,
     ) -> None:
         folder = Folder.open(Path(root))
-        self.table = folder.labels(split, labels)
+        self.label_set = folder.labels(split, labels)
         self.transforms = transforms
         self._images = folder.images(split)
         self._what = f"{str(root)!r}, {split!r}, {labels!r}"
@@ -54,40 +54,40 @@ class MedMnistDetection(Dataset):
 
     def __repr__(self) -> str:
         some = f" of {self._all:,}, those that the rater looked at" if len(self) < self._all else ""
-        boxes = f"{len(self.table.labels):,} boxes"
+        boxes = f"{len(self.label_set.labels):,} boxes"
         return f"{type(self).__name__}({self._what}): {len(self):,} images{some}, {boxes}"
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes; label k of the targets is ``classes[k - FIRST_LABEL]``."""
-        return self.table.classes.names
+        return self.label_set.classes.names
 
     def __len__(self) -> int:
-        return len(self.table.images)
+        return len(self.label_set.images)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"image {index} of {len(self)}")
         index %= len(self)
-        path = inside(self._images, self.table.images.names[index])
+        path = inside(self._images, self.label_set.images.names[index])
         grey = torch.from_numpy(read_grey(path).copy())
         image = tv_tensors.Image(grey.to(torch.float32).div_(255).expand(3, -1, -1).contiguous())
         target = self._target(index, (grey.shape[0], grey.shape[1]))
         return (image, target) if self.transforms is None else self.transforms(image, target)
 
     def _target(self, index: int, size: tuple[int, int]) -> dict[str, Any]:
-        labels = self.table.labels
+        labels = self.label_set.labels
         rows = slice(*labels.starts[index : index + 2].tolist())
         boxes = torch.from_numpy(labels.box[rows].astype(np.float32))
         target = {
             "boxes": tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=size),  # type: ignore[call-overload]
             "labels": torch.from_numpy(labels.label[rows] + FIRST_LABEL),
-            "image_id": self.table.images.ids[index],
+            "image_id": self.label_set.images.ids[index],
             "area": (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]),
             "iscrowd": torch.zeros(len(boxes), dtype=torch.int64),
             "scores": torch.from_numpy(labels.confidence[rows].astype(np.float32)),
         }
-        if labels.rater is not None and self.table.raters is not None:
-            raters = [self.table.raters[k] for k in labels.rater[rows].tolist()]
+        if labels.rater is not None and self.label_set.raters is not None:
+            raters = [self.label_set.raters[k] for k in labels.rater[rows].tolist()]
             target["raters"] = torch.tensor(raters, dtype=torch.int64)
         return target

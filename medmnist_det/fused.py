@@ -73,10 +73,10 @@ def write_fused(path: Path, fused: Fused) -> None:
     write_atomically(details_file(path), _sealed(_details(fused)))
 
 
-def _as_read(table: LabelSet) -> LabelSet:
+def _as_read(label_set: LabelSet) -> LabelSet:
     """Return the labels as a file gives them back: a mean's corner is not always x + width."""
-    box = xywh_to_xyxy(xyxy_to_xywh(table.labels.box))
-    return replace(table, labels=replace(table.labels, box=box))
+    box = xywh_to_xyxy(xyxy_to_xywh(label_set.labels.box))
+    return replace(label_set, labels=replace(label_set.labels, box=box))
 
 
 def _sealed(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -47,31 +47,31 @@ def pixel_hash(digests: Iterator[bytes]) -> str:
     return whole.hexdigest()
 
 
-def content_hash(table: LabelSet) -> str:
+def content_hash(label_set: LabelSet) -> str:
     """Return the hash of labels and of what they refer to, from values, not from a file's bytes.
 
     Of the columns that a generated data set has: the fingerprints of the frozen editions are made
     of it. :func:`label_hash` sees all columns.
     """
-    return _content(table).hexdigest()
+    return _content(label_set).hexdigest()
 
 
-def label_hash(table: LabelSet) -> str:
+def label_hash(label_set: LabelSet) -> str:
     """Return the hash of any labels: their scores, areas and flags count, too."""
-    digest = _content(table)
-    for column in (table.labels.score, table.labels.area, table.labels.iscrowd):
+    digest = _content(label_set)
+    for column in (label_set.labels.score, label_set.labels.area, label_set.labels.iscrowd):
         digest.update(_bytes(column))
     return digest.hexdigest()
 
 
-def _content(table: LabelSet) -> Any:
-    labels: Labels = table.labels
+def _content(label_set: LabelSet) -> Any:
+    labels: Labels = label_set.labels
     digest = hashlib.sha256()
-    digest.update(repr((table.classes.ids, table.classes.names, table.raters)).encode())
-    digest.update(repr((table.images.ids, table.images.names)).encode())
+    digest.update(repr((label_set.classes.ids, label_set.classes.names, label_set.raters)).encode())
+    digest.update(repr((label_set.images.ids, label_set.images.names)).encode())
     for column in (
-        table.images.width,
-        table.images.height,
+        label_set.images.width,
+        label_set.images.height,
         labels.image,
         labels.box,
         labels.label,

@@ -25,7 +25,7 @@ _ANNOTATORS, _PROVENANCE, _CROWD = "annotators.json", "provenance.json", "crowd.
 def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> tuple[int, dict[str, Any]]:
     """Write ``crowd.json``, ``provenance.json`` and ``annotators.json`` for a truth into ``out``.
 
-    Returns how many crowd regions of the truth were left out (they stand for no single object), and
+    Returns how many iscrowd regions of the truth were left out (they are no single objects), and
     the content of ``annotators.json``. Annotation ids in provenance.json are those of the truth
     less these regions, counted from 1. Raises InputError for a folder that has one of them, for a
     truth without classes, and for boxes that leave their image.
@@ -43,8 +43,8 @@ def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> tuple[int, dict[str, A
         _refuse_taken(out)  # by whoever held the lock meanwhile
         write_json(out / _ANNOTATORS, described)
         write_provenance(out / _PROVENANCE, drawn)
-        table = replace(truth, labels=drawn, raters=crowd.raters)
-        write_coco(out / _CROWD, table)
+        label_set = replace(truth, labels=drawn, raters=crowd.raters)
+        write_coco(out / _CROWD, label_set)
     return len(truth.labels) - len(kept), described
 
 

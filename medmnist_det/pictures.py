@@ -196,8 +196,8 @@ def matrices_figure(described: dict[str, Any]) -> Figure:
     ``described`` is the content of an ``annotators.json``. Rows are true classes, columns what is
     reported; cells are per cent, and empty below a half.
     """
-    classes, people = described["classes"], described["annotators"]
-    shown = people[:MOST_SHOWN]
+    classes, raters = described["classes"], described["annotators"]
+    shown = raters[:MOST_SHOWN]
     columns = min(3, len(shown))
     side = side_of(len(classes))
     figure, axes = panels(-(-len(shown) // columns), columns, side, side + 0.35)
@@ -215,6 +215,6 @@ def matrices_figure(described: dict[str, Any]) -> Figure:
         if place % columns == 0:
             panel.set_ylabel("true")
     figure.colorbar(image, ax=axes, shrink=0.5, label="probability (cells: %)")
-    if len(people) > len(shown):
-        figure.supxlabel(f"{len(shown)} of {len(people)} annotators", fontsize=10)
+    if len(raters) > len(shown):
+        figure.supxlabel(f"{len(shown)} of {len(raters)} annotators", fontsize=10)
     return figure

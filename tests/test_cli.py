@@ -334,7 +334,7 @@ def test_annotate_puts_annotators_on_any_coco_file(here):
     result = run(
         "annotate", "truth.json", "--annotators", "4", "--proficiency", "1", "--family", "uniform"
     )
-    assert "left out: 1 crowd regions" in result.stderr
+    assert "left out: 1 iscrowd regions" in result.stderr
     crowd = read_coco(here / "crowd" / "crowd.json")
     assert crowd.raters == (1, 2, 3, 4)
     assert crowd.classes.ids == (1, 18, 90)

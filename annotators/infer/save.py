@@ -62,12 +62,12 @@ def write_fused(
 
 def _about(crowd: LabelSet, labels: Labels) -> LabelSet:
     """Return the labels with the images that they are about."""
-    table = replace(crowd, labels=replace(labels, assigned=None), raters=None)
+    label_set = replace(crowd, labels=replace(labels, assigned=None), raters=None)
     if labels.assigned is None:
-        return table
+        return label_set
     looked = np.zeros(labels.images, dtype=bool)
     looked[labels.assigned[:, 0]] = True
-    return table.keep_images(looked)
+    return label_set.keep_images(looked)
 
 
 def _raters(crowd: LabelSet, found: Inference) -> list[dict[str, Any]] | None:

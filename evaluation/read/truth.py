@@ -36,8 +36,8 @@ def read_truth(path: Path) -> Truth:
     """Return the boxes of a COCO file, plain or gzipped, with its images in order of their ids.
 
     Widths and heights of images are read where every image has them. Boxes without an area and
-    crowd regions are accepted, as pycocotools accepts them. Raises InputError that names the file,
-    the entry and the remedy.
+    iscrowd regions are accepted, as pycocotools accepts them. Raises InputError that names the
+    file, the entry and the remedy.
     """
     refuse_pipe(path)
     return _at_once(path, read_bytes(path)) or _entry_by_entry(path)

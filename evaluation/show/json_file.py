@@ -39,7 +39,7 @@ def as_dict(found: Assessment) -> dict[str, Any]:
         "engine": describe(scores.engine),
         "images": scores.images,
         "objects": scores.objects,
-        "crowd_regions": scores.crowd_regions,
+        "iscrowd_regions": scores.iscrowd_regions,
         "boxes": scores.detections,
         "boxes_not_counted": scores.beyond,
         "scores": {

@@ -51,7 +51,7 @@ def _what(found: Assessment) -> Text:
     lines = [
         f"{plain(found.source)}: {scores.detections:,} boxes",
         f"{plain(found.truth.source)}: {scores.images:,} images, {scores.objects:,} objects"
-        + (f", {scores.crowd_regions:,} crowd regions" if scores.crowd_regions else ""),
+        + (f", {scores.iscrowd_regions:,} iscrowd regions" if scores.iscrowd_regions else ""),
         "; ".join(
             [f"{key} {plain(value)}" for key, value in found.facts.items()]
             + [f"engine {describe(scores.engine)}"]

@@ -40,19 +40,19 @@ def write_coco(path: Path, labels: LabelSet) -> None:
     write_atomically(path, coco_chunks(labels))
 
 
-def coco_chunks(table: LabelSet) -> Iterator[bytes]:
+def coco_chunks(label_set: LabelSet) -> Iterator[bytes]:
     """Yield the bytes of the COCO file that :func:`write_coco` writes."""
     categories = [
         {"id": key, "name": name}
-        for key, name in zip(table.classes.ids, table.classes.names, strict=True)
+        for key, name in zip(label_set.classes.ids, label_set.classes.names, strict=True)
     ]
     yield b'{"categories":' + orjson.dumps(categories)
-    if table.raters is not None:
-        yield b',\n"raters":' + orjson.dumps(table.raters)
+    if label_set.raters is not None:
+        yield b',\n"raters":' + orjson.dumps(label_set.raters)
     yield b',\n"images":[\n'
-    yield from _rows(len(table.images), _image_writer(table))
+    yield from _rows(len(label_set.images), _image_writer(label_set))
     yield b'],\n"annotations":[\n'
-    yield from _rows(len(table.labels), _annotation_writer(table))
+    yield from _rows(len(label_set.labels), _annotation_writer(label_set))
     yield b"]}\n"
 
 
@@ -64,10 +64,10 @@ def _rows(count: int, lines: Callable[[slice], Iterator[bytes]]) -> Iterator[byt
 
 
 # Lines are put together from encoded columns: a dictionary a line takes four times as long.
-def _image_writer(table: LabelSet) -> Callable[[slice], Iterator[bytes]]:
-    images, assigned = table.images, table.labels.assigned
+def _image_writer(label_set: LabelSet) -> Callable[[slice], Iterator[bytes]]:
+    images, assigned = label_set.images, label_set.labels.assigned
     template = b'{"id":%b,"file_name":%b,"width":%d,"height":%d}'
-    raters = _encoded(table.raters or ())
+    raters = _encoded(label_set.raters or ())
     starts, looked = [0], []
     if assigned is not None:
         template = template[:-1] + b',"rater_list":[%b]}'
@@ -89,10 +89,10 @@ def _image_writer(table: LabelSet) -> Callable[[slice], Iterator[bytes]]:
     return lines
 
 
-def _annotation_writer(table: LabelSet) -> Callable[[slice], Iterator[bytes]]:
-    labels = table.labels
-    image_ids, class_ids = _encoded(table.images.ids), _encoded(table.classes.ids)
-    raters = _encoded(table.raters or ())
+def _annotation_writer(label_set: LabelSet) -> Callable[[slice], Iterator[bytes]]:
+    labels = label_set.labels
+    image_ids, class_ids = _encoded(label_set.images.ids), _encoded(label_set.classes.ids)
+    raters = _encoded(label_set.raters or ())
     template = b'{"id":%d,"image_id":%b,"category_id":%b,"bbox":[%b],"area":%b,"iscrowd":%d'
     template += b',"segmentation":[[%b]]'
     template += b',"rater_id":%b' if labels.rater is not None else b""
@@ -199,8 +199,10 @@ def parse_coco(
         name: None if column is None else column[order] for name, column in columns.items()
     }
     labels = Labels(images=len(images), assigned=assigned, **rows)
-    table = LabelSet(images=images, classes=classes, labels=_forget_defaults(labels), raters=raters)
-    return table, tuple(keys[k] for k in order.tolist())
+    label_set = LabelSet(
+        images=images, classes=classes, labels=_forget_defaults(labels), raters=raters
+    )
+    return label_set, tuple(keys[k] for k in order.tolist())
 
 
 def coco_lists(path: Path) -> dict[str, Any]:

@@ -66,14 +66,14 @@ def export_folder(folder: Folder, out: Path, to: str, labels: str) -> dict[Split
     }
 
 
-def _looked_at(folder: Folder, split: Split, which: str, table: LabelSet) -> LabelSet:
+def _looked_at(folder: Folder, split: Split, which: str, label_set: LabelSet) -> LabelSet:
     """Return the label set of the images that somebody looked at."""
-    labels: Labels = folder.crowd(split).labels if which.startswith("fused:") else table.labels
+    labels: Labels = folder.crowd(split).labels if which.startswith("fused:") else label_set.labels
     if labels.assigned is None:
-        return table
+        return label_set
     looked = np.zeros(labels.images, dtype=bool)
     looked[labels.assigned[:, 0]] = True
-    return table if looked.all() else table.keep_images(looked)
+    return label_set if looked.all() else label_set.keep_images(looked)
 
 
 @contextmanager
@@ -109,13 +109,13 @@ def read_labels(source: Path, of: str, split: str, like: LabelSet | None) -> Lab
     return (read_yolo if of == "yolo" else read_voc)(source, split, like)
 
 
-def repeats(table: LabelSet) -> str:
+def repeats(label_set: LabelSet) -> str:
     """Return a sentence about boxes that are there more than once, "" where none is.
 
     The same image, class, box, rater and score: two raters of a crowd may agree so, but in most
     labels one object was written down twice.
     """
-    labels = table.labels
+    labels = label_set.labels
     columns = [labels.image, labels.label, *labels.box.T]
     columns += [column for column in (labels.rater, labels.score) if column is not None]
     rows = np.stack(columns, axis=1).astype(np.float64)
@@ -123,7 +123,7 @@ def repeats(table: LabelSet) -> str:
     again = order[1:][(rows[order][1:] == rows[order][:-1]).all(axis=1)]
     if not len(again):
         return ""
-    name = table.images.names[labels.image[again.min()]]
+    name = label_set.images.names[labels.image[again.min()]]
     return (
         f"{len(again):,} of {len(labels):,} boxes repeat another of the same image and class "
         f"(first on {shown(name)}): each was kept; where one object was written down twice, remove "

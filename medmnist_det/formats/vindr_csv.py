@@ -29,7 +29,7 @@ _NEEDED = ("image_id", "class_id", *_BOX)
 _NOWHERE = (0.0, 0.0, 1.0, 1.0)
 
 
-def write_csv(path: Path, table: LabelSet) -> None:
+def write_csv(path: Path, label_set: LabelSet) -> None:
     """Write a label set as one CSV file, atomically.
 
     ``class_id`` is the class index, ``rad_id`` the rater, ``score`` is there where labels have one.
@@ -37,28 +37,28 @@ def write_csv(path: Path, table: LabelSet) -> None:
     classes than fit below "No finding", for names that would not come back, and when the disk
     refuses.
     """
-    _refuse_what_would_not_come_back(path, table)
-    if len(table.classes) > NOTHING_ID:
+    _refuse_what_would_not_come_back(path, label_set)
+    if len(label_set.classes) > NOTHING_ID:
         raise InputError(
-            f"{path}: {len(table.classes)} classes do not fit a CSV file, whose class {NOTHING_ID} "
-            f"is {NOTHING!r}: export YOLO or VOC"
+            f"{path}: {len(label_set.classes)} classes do not fit a CSV file, whose class "
+            f"{NOTHING_ID} is {NOTHING!r}: export YOLO or VOC"
         )
-    has_rater, has_score = table.raters is not None, table.labels.score is not None
+    has_rater, has_score = label_set.raters is not None, label_set.labels.score is not None
     columns = ["image_id", "file_name", "class_name", "class_id", *_BOX]
     columns += ["rad_id"] * has_rater + ["score"] * has_score + ["image_width", "image_height"]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(_rows(table))
+    writer.writerows(_rows(label_set))
     write_atomically(path, [text.getvalue().encode()])
 
 
-def _refuse_what_would_not_come_back(path: Path, table: LabelSet) -> None:
-    images, raters = table.images, table.raters or ()
-    refuse_names(path, "a class", table.classes.names)
+def _refuse_what_would_not_come_back(path: Path, label_set: LabelSet) -> None:
+    images, raters = label_set.images, label_set.raters or ()
+    refuse_names(path, "a class", label_set.classes.names)
     refuse_names(path, "an image", [*images.ids, *images.names])
     refuse_names(path, "a rater", raters)
-    if any(map(_is_nothing, table.classes.names)):
+    if any(map(_is_nothing, label_set.classes.names)):
         raise InputError(f"{path}: a class is called {NOTHING!r}, which means none here; rename it")
     for what, ids in (("images", images.ids), ("raters", raters)):
         if len(set(map(str, ids))) < len(ids):
@@ -72,23 +72,23 @@ def _is_nothing(name: str | None) -> bool:
     return name is not None and name.strip().casefold() == NOTHING.casefold()
 
 
-def _rows(table: LabelSet) -> Iterator[dict[str, Any]]:
-    labels = table.labels
-    names = table.raters or ()
+def _rows(label_set: LabelSet) -> Iterator[dict[str, Any]]:
+    labels = label_set.labels
+    names = label_set.raters or ()
     rater = [None] * len(labels) if labels.rater is None else labels.rater.tolist()
-    assigned: list[list[int | None]] = [[] for _ in range(len(table.images))]
+    assigned: list[list[int | None]] = [[] for _ in range(len(label_set.images))]
     for image, who in [] if labels.assigned is None else labels.assigned.tolist():
         assigned[image].append(who)
     for i, (first, last) in enumerate(zip(labels.starts, labels.starts[1:], strict=False)):
         image = {
-            "image_id": table.images.ids[i],
-            "file_name": table.images.names[i],
-            "image_width": table.images.width[i],
-            "image_height": table.images.height[i],
+            "image_id": label_set.images.ids[i],
+            "file_name": label_set.images.names[i],
+            "image_width": label_set.images.width[i],
+            "image_height": label_set.images.height[i],
         }
         for k in range(first, last):
             yield image | {
-                "class_name": table.classes.names[labels.label[k]],
+                "class_name": label_set.classes.names[labels.label[k]],
                 "class_id": labels.label[k],
                 "rad_id": _name(names, rater[k]),
                 "score": None if labels.score is None else repr(float(labels.score[k])),

@@ -33,7 +33,7 @@ _FIRST = 1
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def write_voc(folder: Path, split: str, table: LabelSet, images: Path) -> None:
+def write_voc(folder: Path, split: str, label_set: LabelSet, images: Path) -> None:
     """Write the labels of a split and its images (copied from the folder ``images``).
 
     Fractions of a pixel are kept. Who drew a box and scores have no place in the format and are
@@ -41,9 +41,9 @@ def write_voc(folder: Path, split: str, table: LabelSet, images: Path) -> None:
     classes by their names alone, one a line.
     """
     root = folder / split
-    _refuse_class_names(folder, table.classes.names)
-    names = copy_images(images, root / "JPEGImages", table.images)
-    labels = table.labels
+    _refuse_class_names(folder, label_set.classes.names)
+    names = copy_images(images, root / "JPEGImages", label_set.images)
+    labels = label_set.labels
     corners = labels.box + np.array([_FIRST, _FIRST, 0, 0])
     out = root / "Annotations"
     make_folder(out)
@@ -53,12 +53,12 @@ def write_voc(folder: Path, split: str, table: LabelSet, images: Path) -> None:
         Xml.SubElement(tree, "folder").text = "JPEGImages"
         Xml.SubElement(tree, "filename").text = name
         size = Xml.SubElement(tree, "size")
-        Xml.SubElement(size, "width").text = str(table.images.width[k])
-        Xml.SubElement(size, "height").text = str(table.images.height[k])
+        Xml.SubElement(size, "width").text = str(label_set.images.width[k])
+        Xml.SubElement(size, "height").text = str(label_set.images.height[k])
         Xml.SubElement(size, "depth").text = "1"
         for row in range(first, labels.starts[k + 1]):
             thing = Xml.SubElement(tree, "object")
-            Xml.SubElement(thing, "name").text = table.classes.names[labels.label[row]]
+            Xml.SubElement(thing, "name").text = label_set.classes.names[labels.label[row]]
             Xml.SubElement(thing, "difficult").text = "0"
             box = Xml.SubElement(thing, "bndbox")
             for tag, value in zip(_CORNERS, corners[row].tolist(), strict=True):
@@ -69,7 +69,7 @@ def write_voc(folder: Path, split: str, table: LabelSet, images: Path) -> None:
             file.write_bytes(Xml.tostring(tree))
     stems = "".join(f"{Path(name).stem}\n" for name in names)
     write_atomically(root / "ImageSets" / "Main" / f"{split}.txt", [stems.encode()])
-    write_atomically(root / "labels.txt", [f"{n}\n".encode() for n in table.classes.names])
+    write_atomically(root / "labels.txt", [f"{n}\n".encode() for n in label_set.classes.names])
 
 
 def _refuse_class_names(target: Path, names: tuple[str, ...]) -> None:

@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 _LINE = "lines are: class x_center y_center width height [score], all but the class within 0 to 1"
 
 
-def write_yolo(folder: Path, split: str, table: LabelSet, images: Path) -> None:
+def write_yolo(folder: Path, split: str, label_set: LabelSet, images: Path) -> None:
     """Write the labels of a split, its images (copied from the folder ``images``) and data.yaml.
 
     Who drew a box has no place in the format and is left out. Raises InputError.
     """
     import yaml
 
-    names = copy_images(images, folder / "images" / split, table.images)
-    labels = table.labels
-    size = np.stack([table.images.width, table.images.height], axis=1)[labels.image]
+    names = copy_images(images, folder / "images" / split, label_set.images)
+    labels = label_set.labels
+    size = np.stack([label_set.images.width, label_set.images.height], axis=1)[labels.image]
     middle = (labels.box[:, :2] + labels.box[:, 2:]) / 2 / size
     side = (labels.box[:, 2:] - labels.box[:, :2]) / size
     numbers = [*middle.T, *side.T, *([] if labels.score is None else [labels.score])]
@@ -56,7 +56,7 @@ def write_yolo(folder: Path, split: str, table: LabelSet, images: Path) -> None:
     splits = sorted(path.name for path in (folder / "images").iterdir())
     # Without a "path" trainers take the folder of this file, from wherever they are started.
     described: dict[str, Any] = {name: f"images/{name}" for name in splits}
-    described["names"] = dict(enumerate(table.classes.names))
+    described["names"] = dict(enumerate(label_set.classes.names))
     text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
     write_atomically(folder / "data.yaml", [text.encode()])
 

@@ -44,7 +44,7 @@ class Augmentation:
 
 def targets_of(lessons: Lessons) -> Targets:
     """Return the lessons padded to one number of boxes an image, at least one."""
-    labels = lessons.table.labels
+    labels = lessons.label_set.labels
     place = np.arange(len(labels)) - labels.starts[labels.image]
     shape = (labels.images, max(int(np.diff(labels.starts).max(initial=0)), 1))
 

@@ -62,7 +62,7 @@ class Weighting:
 class Lessons:
     """The boxes of a split as a method sees them; rows of the columns are those of the labels."""
 
-    table: LabelSet
+    label_set: LabelSet
     #: Target of the classification: one-hot, or a posterior.
     classes: Float[np.ndarray, "n l"]
     #: Weight in the classification and box terms of the loss; above 0.
@@ -72,9 +72,17 @@ class Lessons:
 
     def digest(self) -> str:
         """Return the hash of all that a detector learns of them."""
-        table, found = self.table, hashlib.sha256()
-        found.update(repr((table.classes.ids, table.classes.names, table.images.names)).encode())
-        columns = (table.labels.image, table.labels.box, self.classes, self.weight, self.looked)
+        label_set, found = self.label_set, hashlib.sha256()
+        found.update(
+            repr((label_set.classes.ids, label_set.classes.names, label_set.images.names)).encode()
+        )
+        columns = (
+            label_set.labels.image,
+            label_set.labels.box,
+            self.classes,
+            self.weight,
+            self.looked,
+        )
         for column in columns:
             # Shapes, too: the same numbers in other columns are other lessons.
             found.update(repr(column.shape).encode())
@@ -115,20 +123,20 @@ def lessons(folder: Folder, split: Split, method: str, weighting: Weighting) -> 
     return found
 
 
-def _plain(table: LabelSet) -> Lessons:
+def _plain(label_set: LabelSet) -> Lessons:
     return Lessons(
-        table=table,
-        classes=np.eye(len(table.classes))[table.labels.label],
-        weight=np.ones(len(table.labels)),
-        looked=_looked(table),
+        label_set=label_set,
+        classes=np.eye(len(label_set.classes))[label_set.labels.label],
+        weight=np.ones(len(label_set.labels)),
+        looked=_looked(label_set),
     )
 
 
-def _looked(table: LabelSet) -> Bool[np.ndarray, " images"]:
-    if table.labels.assigned is None:
-        return np.ones(len(table.images), dtype=bool)
-    looked = np.zeros(len(table.images), dtype=bool)
-    looked[table.labels.assigned[:, 0]] = True
+def _looked(label_set: LabelSet) -> Bool[np.ndarray, " images"]:
+    if label_set.labels.assigned is None:
+        return np.ones(len(label_set.images), dtype=bool)
+    looked = np.zeros(len(label_set.images), dtype=bool)
+    looked[label_set.labels.assigned[:, 0]] = True
     return looked
 
 

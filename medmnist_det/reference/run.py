@@ -118,7 +118,7 @@ def train_folder(
     """
     title = f"{recipe.method}, {recipe.model} on {device.type} in {recipe.precision}"
     known = lessons(folder, "train", recipe.method, recipe.weighting)
-    if len(known.table.labels) == 0:
+    if len(known.label_set.labels) == 0:
         raise InputError(
             f"{folder.path}: its train split has no box for --method {recipe.method} to learn "
             "from; choose another method or data set"
@@ -126,8 +126,8 @@ def train_folder(
     make_folder(out)
     alone = locked(out) if rank() == 0 else contextlib.nullcontext()
     with alone, _reporting_memory(recipe, device):
-        with stage("Reading the images", len(known.table.images)) as advance:
-            images = read_images(folder.images("train"), known.table.images, advance)
+        with stage("Reading the images", len(known.label_set.images)) as advance:
+            images = read_images(folder.images("train"), known.label_set.images, advance)
         with training(title, recipe.epochs) as watch:
             checkpoint = train(
                 recipe, known, images, out, begun=begun, device=device, compile=compile,
@@ -148,7 +148,7 @@ def _validation(
     if score is None or "val" not in folder.splits or rank() != 0:
         return None
     known = lessons(folder, "val", recipe.method, recipe.weighting)
-    table, looked, files = known.table, known.looked, folder.images("val")
+    table, looked, files = known.label_set, known.looked, folder.images("val")
 
     def validate(detector: Detector) -> Scores:
         found = predict_files(detector, files, table.images, precision=recipe.precision)

@@ -72,19 +72,19 @@ def train(
     if begun is not None:
         _refuse_other(taught, begun, folder / CHECKPOINT)
         recipe = begun.recipe
-    table = lessons.table
-    anchors = anchors_of(table.labels, SIZES[recipe.model])
+    label_set = lessons.label_set
+    anchors = anchors_of(label_set.labels, SIZES[recipe.model])
     pool = Pool(images, targets_of(lessons), lessons.looked, device)
     history: list[dict[str, Any]] = [] if begun is None else list(begun.history)
     with repeatable(device):
-        learner = Learner(recipe, anchors, len(table.classes), device, compile=compile)
+        learner = Learner(recipe, anchors, len(label_set.classes), device, compile=compile)
         if begun is not None:
             learner.load(begun.steps, begun.average, begun.weights, begun.moments)
 
         def kept() -> Checkpoint:
             found = Checkpoint(
                 recipe=recipe,
-                classes=table.classes,
+                classes=label_set.classes,
                 taught=taught,
                 steps=learner.steps,
                 history=tuple(history),

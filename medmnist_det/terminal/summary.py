@@ -57,11 +57,11 @@ def annotator_table(described: dict[str, Any]) -> Table:
     ``IoU`` (mean) are of the true objects found, ``spurious`` counts boxes; over all splits. Many
     annotators are shown as one row for each kind of them.
     """
-    people = described["annotators"]
+    raters = described["annotators"]
     groups: dict[Any, list[dict[str, Any]]] = {}
-    for one in people:
+    for one in raters:
         kind = tuple(one[k] for k in ("proficiency", "family", "box_noise", "spurious", "coverage"))
-        groups.setdefault(kind if len(people) > _MOST_ROWS else one["rater_id"], []).append(one)
+        groups.setdefault(kind if len(raters) > _MOST_ROWS else one["rater_id"], []).append(one)
     columns = ("p", "diagonal", "drawn", "missed", "wrong", "spurious", "IoU")
     table = Table("Annotators", "rater", "matrix", "boxes", *columns, names=3)
     for group in groups.values():

@@ -79,13 +79,13 @@ def simulated(
     """Return what simulated annotators draw, and the annotators as they are."""
     annotators = draw_annotators(options, len(true.classes), seed)
     labels = simulate(true.labels, true.images, annotators, seed, "train")
-    table = LabelSet(
+    label_set = LabelSet(
         images=true.images,
         classes=true.classes,
         labels=labels,
         raters=tuple(range(1, len(annotators) + 1)),
     )
-    return table, known(annotators)
+    return label_set, known(annotators)
 
 
 def known(annotators: Sequence[Annotator]) -> Raters:
@@ -99,13 +99,13 @@ def known(annotators: Sequence[Annotator]) -> Raters:
     )
 
 
-def shuffled(table: LabelSet, seed: int) -> LabelSet:
+def shuffled(label_set: LabelSet, seed: int) -> LabelSet:
     """Return the same labels with the boxes of every image in another order."""
     from dataclasses import replace
 
-    labels = table.labels
+    labels = label_set.labels
     order = np.lexsort((np.random.default_rng(seed).random(len(labels)), labels.image))
-    return replace(table, labels=labels.select(order))
+    return replace(label_set, labels=labels.select(order))
 
 
 @st.composite

@@ -63,10 +63,10 @@ def test_alpha_equals_the_krippendorff_package(data: np.ndarray) -> None:
     assert nominal_alpha(units.astype(np.float64)) == pytest.approx(expected, abs=1e-12)
 
 
-def reliability(table: LabelSet, iou: float, chosen: Sequence[int] | None = None) -> np.ndarray:
+def reliability(label_set: LabelSet, iou: float, chosen: Sequence[int] | None = None) -> np.ndarray:
     """Raters x units by plain loops: class, L for absent, NaN where the rater did not look."""
-    labels, classes = table.labels, len(table.classes)
-    raters = range(len(table.raters or ())) if chosen is None else chosen
+    labels, classes = label_set.labels, len(label_set.classes)
+    raters = range(len(label_set.raters or ())) if chosen is None else chosen
     groups = group_boxes(labels, iou=iou)
     looked = {(int(i), int(r)) for i, r in labels.assigned}  # type: ignore[union-attr]
     units, filled = [], set()
@@ -94,22 +94,22 @@ def package(data: np.ndarray) -> float:
 
 @settings(deadline=None)
 @given(small_crowds())
-def test_the_report_equals_the_package_on_the_same_units(table: LabelSet) -> None:
-    assume(len(table.raters or ()) > 1)
-    found = agreement(table, iou=0.3)
-    data = reliability(table, 0.3)
+def test_the_report_equals_the_package_on_the_same_units(label_set: LabelSet) -> None:
+    assume(len(label_set.raters or ()) > 1)
+    found = agreement(label_set, iou=0.3)
+    data = reliability(label_set, 0.3)
     assert found.alpha == pytest.approx(package(data), abs=1e-12)
-    for k in range(len(table.classes)):
+    for k in range(len(label_set.classes)):
         mine = np.where(np.isfinite(data), data == k, np.nan)
         expected = package(mine) if (data == k).any() else math.nan
         assert found.of_class[k] == pytest.approx(expected, abs=1e-12, nan_ok=True)
-    everybody = range(len(table.raters or ()))
+    everybody = range(len(label_set.raters or ()))
     for k in everybody:
-        rest = package(reliability(table, 0.3, [r for r in everybody if r != k]))
+        rest = package(reliability(label_set, 0.3, [r for r in everybody if r != k]))
         assert found.without[k] == pytest.approx(rest, abs=1e-9, nan_ok=True)
     for a, b in combinations(everybody, 2):
-        two = reliability(table, 0.3, [a, b])
-        drawn = (two[:, np.isfinite(two).all(axis=0)] < len(table.classes)).any()
+        two = reliability(label_set, 0.3, [a, b])
+        drawn = (two[:, np.isfinite(two).all(axis=0)] < len(label_set.classes)).any()
         expected = package(two) if drawn else math.nan
         assert found.pairwise[a, b] == pytest.approx(expected, abs=1e-9, nan_ok=True)
         assert found.pairwise[b, a] == pytest.approx(expected, abs=1e-9, nan_ok=True)
@@ -128,9 +128,9 @@ def test_a_thousand_raters_cost_no_more_than_their_boxes() -> None:
 
 @settings(deadline=None)
 @given(small_crowds())
-def test_the_report_does_not_depend_on_the_order_of_the_boxes(table: LabelSet) -> None:
-    assume(len(table.raters or ()) > 1)
-    a, b = agreement(table), agreement(shuffled(table, 4))
+def test_the_report_does_not_depend_on_the_order_of_the_boxes(label_set: LabelSet) -> None:
+    assume(len(label_set.raters or ()) > 1)
+    a, b = agreement(label_set), agreement(shuffled(label_set, 4))
     for name in ("alpha", "mean_of_images", "of_image", "of_class", "without", "pairwise"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 

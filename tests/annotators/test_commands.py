@@ -95,7 +95,7 @@ def test_readers_of_a_data_set_are_compared_with_their_own_truth(
     data: Path, tmp_path: Path
 ) -> None:
     shown = run(
-        "aggregate", "--data", data, "--split", "train", "--readers", "1,3", "--out", tmp_path
+        "aggregate", "--data", data, "--split", "train", "--raters", "1,3", "--out", tmp_path
     )
     assert "of 2 raters" in shown
     assert "Recovery of the raters" in shown
@@ -128,8 +128,8 @@ def test_agreement_shows_tables_and_draws_who_agrees(data: Path, tmp_path: Path)
         (["--method", "wbf", "--weights", "1,2"], "2 values for 3 raters: give one each"),
         (["--iou", "1.5"], "--iou 1.5 is not"),
         (
-            ["--readers", "8", "--out", "x"],
-            "--readers names 8, who are not among the raters 1, 2, 3",
+            ["--raters", "8", "--out", "x"],
+            "--raters names 8, who are not among the raters 1, 2, 3",
         ),
         (["--iou", "0"], "--iou 0.0 is not above 0 and below 1"),
         (["--method", "wbf", "--iterations", "3"], "--iterations 3 goes with --method dawid-skene"),
@@ -145,7 +145,7 @@ def test_what_the_user_can_mend_is_one_sentence(
 
 
 def test_a_single_reader_has_nobody_to_agree_with(data: Path) -> None:
-    shown = run("agreement", "--data", data, "--readers", "1", code=2)
+    shown = run("agreement", "--data", data, "--raters", "1", code=2)
     assert "agreement needs images that two raters or more looked at" in shown
 
 

@@ -167,7 +167,7 @@ def test_readers_keep_the_images_that_all_of_them_read(csv: Path) -> None:
 
 def test_an_unknown_reader_is_refused(csv: Path) -> None:
     with pytest.raises(
-        InputError, match="--readers names R99, who are not among the raters R01, R02, R03"
+        InputError, match="--raters names R99, who are not among the raters R01, R02, R03"
     ):
         read_crowd(csv, ("R01", "R99"))
 

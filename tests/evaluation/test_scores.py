@@ -99,13 +99,13 @@ def test_no_prediction_scores_zero_and_no_object_is_undefined():
     assert score_problem(problem(none, none, images=0, classes=0), ()).headline[0].value is None
 
 
-def test_crowd_regions_are_no_objects():
+def test_iscrowd_regions_are_no_objects():
     one = random_problem(np.random.default_rng(3), images=3, classes=2, objects=20, detections=0)
 
     found = score_problem(one, ("a", "b"))
 
-    assert found.crowd_regions == one.objects.iscrowd.sum() > 0
-    assert found.objects + found.crowd_regions == 20
+    assert found.iscrowd_regions == one.objects.iscrowd.sum() > 0
+    assert found.objects + found.iscrowd_regions == 20
 
 
 def test_size_ranges_count_the_objects_within_them():

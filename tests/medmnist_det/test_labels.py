@@ -56,20 +56,20 @@ def test_what_nobody_can_write_is_not_copied():
 
 def test_keeping_some_images_keeps_their_ids_and_who_looked():
     size = np.array([10, 20, 30])
-    table = LabelSet(
+    label_set = LabelSet(
         images=Images(ids=(5, 6, 7), names=("a", "b", "c"), width=size, height=size),
         classes=Classes(ids=(1,), names=("x",)),
         labels=labels([0, 1, 2, 2], rater=np.array([0, 1, 0, 1]), assigned=[[0, 0], [1, 1], [2, 0], [2, 1]]),
         raters=("p", "q"),
     )  # fmt: skip
-    few = table.keep_images(np.array([False, True, True]))
+    few = label_set.keep_images(np.array([False, True, True]))
     assert few.images.ids == (6, 7)
     assert few.images.width.tolist() == [20, 30]
     assert few.labels.image.tolist() == [0, 1, 1]
     assert few.labels.rater.tolist() == [1, 0, 1]
     assert few.labels.assigned.tolist() == [[0, 1], [1, 0], [1, 1]]
-    assert table.keep_images(np.ones(3, dtype=bool)) == table
-    assert len(table.keep_images(np.zeros(3, dtype=bool)).labels) == 0
+    assert label_set.keep_images(np.ones(3, dtype=bool)) == label_set
+    assert len(label_set.keep_images(np.zeros(3, dtype=bool)).labels) == 0
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,10 @@ def even(raters: int, classes: int) -> Raters:
 
 @pytest.mark.parametrize("method", METHODS)
 @given(small_crowds())
-def test_every_method_explains_every_label(method: str, table: LabelSet) -> None:
-    raters = len(table.raters or ())
+def test_every_method_explains_every_label(method: str, label_set: LabelSet) -> None:
+    raters = len(label_set.raters or ())
     em = InferenceOptions(iterations=3) if method in ("dawid-skene", "bayes-truth") else None
-    found = infer(method, table, em, even(raters, 3))
+    found = infer(method, label_set, em, even(raters, 3))
     labels = found.labels
     assert labels.score is not None
     assert ((labels.score >= 0) & (labels.score <= 1)).all()
@@ -38,7 +38,7 @@ def test_every_method_explains_every_label(method: str, table: LabelSet) -> None
     for k in range(len(labels)):
         rows = found.support[found.starts[k] : found.starts[k + 1]]
         assert len(rows) > 0
-        assert set(table.labels.image[rows].tolist()) == {int(labels.image[k])}
+        assert set(label_set.labels.image[rows].tolist()) == {int(labels.image[k])}
     used = found.support.tolist()
     assert len(used) == len(set(used))
 

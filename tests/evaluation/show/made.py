@@ -58,7 +58,7 @@ def scores(shift: float = 0.0) -> Scores:
     return Scores(
         images=7,
         objects=90,
-        crowd_regions=2,
+        iscrowd_regions=2,
         detections=6033,
         engine="hotcoco",
         metrics=HEADLINE,

@@ -21,7 +21,7 @@ def test_counts_facts_and_scores_stand_under_their_names(found):
         "digits": "optdigits",
         "fingerprint": "sha256:[feed]",
     }
-    counts = ("images", "objects", "crowd_regions", "boxes", "images_not_looked_at")
+    counts = ("images", "objects", "iscrowd_regions", "boxes", "images_not_looked_at")
     assert [found[key] for key in counts] == [7, 90, 2, 6033, 5]
     assert found["warnings"] == ["a warning"]
     assert list(found["scores"]) == ["mAP@0.4", "mAP@[.5:.95]"]

@@ -27,7 +27,7 @@ def test_the_first_lines_say_what_was_scored_on_what():
     first, second, third, *_ = printed(assessment()).splitlines()
 
     assert first == "preds[a].json: 6,033 boxes"
-    assert second == "truth[1].json: 7 images, 90 objects, 2 crowd regions"
+    assert second == "truth[1].json: 7 images, 90 objects, 2 iscrowd regions"
     assert third.startswith("digits optdigits; fingerprint sha256:[feed]; engine hotcoco ")
 
 

@@ -186,10 +186,10 @@ def test_raters_are_read_under_every_name_of_the_field(key, tmp_path):
     content = changed(["annotations", 0, key], "R2")
     content["annotations"][1][key] = "R10"
     (tmp_path / "x.json").write_text(json.dumps(content))
-    table = read_coco(tmp_path / "x.json")
-    assert table.raters == ("R10", "R2")
-    assert table.labels.rater.tolist() == [1, 0]
-    assert table.labels.assigned is None
+    label_set = read_coco(tmp_path / "x.json")
+    assert label_set.raters == ("R10", "R2")
+    assert label_set.labels.rater.tolist() == [1, 0]
+    assert label_set.labels.assigned is None
 
 
 def test_a_rater_who_drew_on_an_image_without_being_assigned_is_refused(tmp_path):

@@ -98,13 +98,13 @@ def test_an_export_never_overwrites_and_leaves_nothing_half_made(small, tmp_path
 
 
 def test_vindr_s_radiologists_are_read(reference):
-    table = read_csv(reference / "reference" / "VinCXR" / "full_allboxes_train.csv")
-    assert len(table.images) == 12_000
-    assert table.raters == tuple(f"R{k:02d}" for k in range(1, 18))
-    readers = np.bincount(table.labels.assigned[:, 0])
+    label_set = read_csv(reference / "reference" / "VinCXR" / "full_allboxes_train.csv")
+    assert len(label_set.images) == 12_000
+    assert label_set.raters == tuple(f"R{k:02d}" for k in range(1, 18))
+    readers = np.bincount(label_set.labels.assigned[:, 0])
     assert (readers == 3).all()
-    assert len(table.classes) == 14
-    assert table.labels.score is None
+    assert len(label_set.classes) == 14
+    assert label_set.labels.score is None
 
 
 CSV = "image_id,class_id,rad_id,x_min,y_min,x_max,y_max,image_width,image_height\n"

@@ -43,14 +43,14 @@ def test_labels_that_are_there_are_left_as_they_are(small, tmp_path):
 
 def test_the_oracle_learns_the_truth(small):
     found = learn(small, "oracle")
-    assert found.table.labels == small.truth("train").labels
-    assert found.classes.argmax(axis=1).tolist() == found.table.labels.label.tolist()
+    assert found.label_set.labels == small.truth("train").labels
+    assert found.classes.argmax(axis=1).tolist() == found.label_set.labels.label.tolist()
     assert (found.weight == 1).all()
 
 
 def test_the_baseline_learns_every_box(blind):
     found = learn(blind, "baseline")
-    assert len(found.table.labels) == blind.manifest["counts"]["train"]["crowd"]
+    assert len(found.label_set.labels) == blind.manifest["counts"]["train"]["crowd"]
     assert (found.weight == 1).all()
 
 
@@ -59,20 +59,20 @@ def test_a_rater_teaches_nothing_about_images_that_it_did_not_look_at(blind):
     found = learn(blind, "rater:2")
     assigned = crowd.labels.assigned
     mine = assigned[assigned[:, 1] == 1, 0]
-    assert found.table.images.ids == tuple(crowd.images.ids[k] for k in mine.tolist())
+    assert found.label_set.images.ids == tuple(crowd.images.ids[k] for k in mine.tolist())
     assert found.looked.all()
-    assert (found.table.labels.rater == 1).all()
+    assert (found.label_set.labels.rater == 1).all()
 
 
 def test_earl_weighs_a_fused_box_by_the_raters_behind_it(blind):
     plain, earl = learn(blind, "wbf"), learn(blind, "earl")
     assert (plain.weight == 1).all()
-    assert earl.table.labels == plain.table.labels
+    assert earl.label_set.labels == plain.label_set.labels
     assert set(earl.weight.tolist()) == {1.0, 2.0}
     assert earl.weight.sum() <= blind.manifest["counts"]["train"]["crowd"]
     share = learn(blind, "earl", confidence="share")
     looked = np.bincount(blind.crowd("train").labels.assigned[:, 0])
-    assert share.weight == pytest.approx(earl.weight / looked[earl.table.labels.image])
+    assert share.weight == pytest.approx(earl.weight / looked[earl.label_set.labels.image])
     even = learn(blind, "earl", normalise_weights=True)
     assert even.weight.mean() == pytest.approx(1.0)
     assert even.weight / even.weight[0] == pytest.approx(earl.weight / earl.weight[0])
@@ -82,10 +82,10 @@ def test_dawid_skene_teaches_a_posterior_with_the_probability_of_the_object_as_w
     found = learn(blind, "dawid-skene")
     assert found.classes.sum(axis=1) == pytest.approx(1.0, abs=1e-6)
     assert (found.classes.max(axis=1) < 0.999).any()
-    assert (found.classes.argmax(axis=1) == found.table.labels.label).all()
+    assert (found.classes.argmax(axis=1) == found.label_set.labels.label).all()
     assert ((found.weight > 0) & (found.weight <= 1)).all()
     score = found.weight * found.classes.max(axis=1)
-    assert score == pytest.approx(found.table.labels.score, abs=1e-6)
+    assert score == pytest.approx(found.label_set.labels.score, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_dawid_skene_teaches_a_posterior_with_the_probability_of_the_object_as_w
 )
 def test_every_method_but_the_oracle_does_without_the_truth(blind, method):
     for split in ("train", "val"):
-        assert len(lessons(blind, split, method, Weighting()).table.labels) > 0
+        assert len(lessons(blind, split, method, Weighting()).label_set.labels) > 0
         with pytest.raises(InputError, match="truth"):
             lessons(blind, split, "oracle", Weighting())
 

@@ -27,7 +27,7 @@ def known(small):
 
 @pytest.fixture(scope="module")
 def images(small, known):
-    return read_images(small.images("train"), known.table.images)
+    return read_images(small.images("train"), known.label_set.images)
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def learn(known, images, tmp_path):
 def test_a_tiny_set_is_learned(learn, known, images):
     recipe = replace(RECIPE, epochs=120, batch=6, augmentation=Augmentation(empty=0.1))
     detector = learn(recipe).detector()
-    found = predict(detector, images, known.table.images)
-    paper, coco = score(known.table, found).headline
+    found = predict(detector, images, known.label_set.images)
+    paper, coco = score(known.label_set, found).headline
     assert paper.value > 0.9
     assert coco.value > 0.5
 
@@ -86,10 +86,10 @@ def test_seeds_and_precision_decide(learn):
 
 
 def moved(known):
-    box = known.table.labels.box.copy()
+    box = known.label_set.labels.box.copy()
     box[0, 2] += 1
-    labels = replace(known.table.labels, box=box)
-    return replace(known, table=replace(known.table, labels=labels))
+    labels = replace(known.label_set.labels, box=box)
+    return replace(known, label_set=replace(known.label_set, labels=labels))
 
 
 def unseen(known):

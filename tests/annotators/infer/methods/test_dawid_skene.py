@@ -143,8 +143,8 @@ def test_the_e_step_is_bayes_rule() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(small_crowds())
-def test_any_crowd_gives_finite_labels_that_do_not_depend_on_its_order(table: LabelSet) -> None:
-    found = dawid_skene(table, EmOptions(iterations=5))
+def test_any_crowd_gives_finite_labels_that_do_not_depend_on_its_order(label_set: LabelSet) -> None:
+    found = dawid_skene(label_set, EmOptions(iterations=5))
     np.testing.assert_allclose(found.posterior.sum(axis=1), 1.0, atol=1e-9)
     assert np.isfinite(found.posterior).all()
     assert ((found.existence >= 0.5) & (found.existence <= 1 + 1e-12)).all()
@@ -154,7 +154,7 @@ def test_any_crowd_gives_finite_labels_that_do_not_depend_on_its_order(table: La
             assert column is not None
             assert np.isfinite(column).all()
         np.testing.assert_allclose(found.raters.matrix.sum(axis=2), 1.0, atol=1e-9)
-    again = dawid_skene(shuffled(table, 2), EmOptions(iterations=5))
+    again = dawid_skene(shuffled(label_set, 2), EmOptions(iterations=5))
     assert len(again.labels) == len(found.labels)
     np.testing.assert_allclose(again.labels.box, found.labels.box, atol=1e-9)
     np.testing.assert_allclose(again.posterior, found.posterior, atol=1e-9)

@@ -36,8 +36,8 @@ def test_the_box_is_the_plain_mean_and_knows_its_members() -> None:
 
 
 @given(small_crowds())
-def test_the_result_does_not_depend_on_the_order_of_the_boxes(table: LabelSet) -> None:
-    a, b = majority_vote(table), majority_vote(shuffled(table, 5))
+def test_the_result_does_not_depend_on_the_order_of_the_boxes(label_set: LabelSet) -> None:
+    a, b = majority_vote(label_set), majority_vote(shuffled(label_set, 5))
     np.testing.assert_allclose(a.labels.box, b.labels.box, atol=1e-12)
     assert a.labels.label.tolist() == b.labels.label.tolist()
     assert np.array_equal(a.posterior, b.posterior)

@@ -20,9 +20,9 @@ with warnings.catch_warnings():
     from ensemble_boxes import weighted_boxes_fusion
 
 
-def by_library(table: LabelSet, image: int, options: WbfOptions) -> list[tuple[float, ...]]:
+def by_library(label_set: LabelSet, image: int, options: WbfOptions) -> list[tuple[float, ...]]:
     """What ensemble_boxes makes of an image: class, score and box, sorted."""
-    labels = table.labels
+    labels = label_set.labels
     looked = labels.assigned[labels.assigned[:, 0] == image, 1].tolist()  # type: ignore[index]
     parts = [
         labels.select((labels.image == image) & (labels.rater == rater))  # type: ignore[arg-type]
@@ -66,19 +66,19 @@ def well_defined(draw: st.DrawFn) -> LabelSet:
 
 
 @given(well_defined(), st.booleans())
-def test_class_aware_equals_ensemble_boxes(table: LabelSet, weighted: bool) -> None:
-    weights = (1.0, 0.5, 2.0, 0.7)[: len(table.raters or ())] if weighted else None
+def test_class_aware_equals_ensemble_boxes(label_set: LabelSet, weighted: bool) -> None:
+    weights = (1.0, 0.5, 2.0, 0.7)[: len(label_set.raters or ())] if weighted else None
     options = WbfOptions(iou=0.4, weights=weights)
     # The library compares scores times weights; equal products would make it depend on the order.
-    products = table.labels.confidence * np.array(weights or (1.0,) * 4)[table.labels.rater]
+    products = label_set.labels.confidence * np.array(weights or (1.0,) * 4)[label_set.labels.rater]
     assume(len(set(products.tolist())) == len(products))
-    found = wbf(table, options)
-    for image in range(len(table.images)):
-        rows = table.labels.image == image
-        box = table.labels.box[rows]
+    found = wbf(label_set, options)
+    for image in range(len(label_set.images)):
+        rows = label_set.labels.image == image
+        box = label_set.labels.box[rows]
         # The library rounds fused boxes to float32: keep away from its threshold.
         assume((abs(pairwise_iou(box, box) - 0.4) > 1e-4).all())
-        ours, theirs = by_us(found, image, options), by_library(table, image, options)
+        ours, theirs = by_us(found, image, options), by_library(label_set, image, options)
         assert len(ours) == len(theirs)
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-4)
 
@@ -96,21 +96,21 @@ def test_whole_data_sets_equal_ensemble_boxes(by_class: bool) -> None:
 
 
 @given(small_crowds())
-def test_the_result_does_not_depend_on_the_order_of_the_boxes(table: LabelSet) -> None:
+def test_the_result_does_not_depend_on_the_order_of_the_boxes(label_set: LabelSet) -> None:
     for by_class in (True, False):
-        a = wbf(table, WbfOptions(by_class=by_class))
-        b = wbf(shuffled(table, 3), WbfOptions(by_class=by_class))
+        a = wbf(label_set, WbfOptions(by_class=by_class))
+        b = wbf(shuffled(label_set, 3), WbfOptions(by_class=by_class))
         assert a.labels == b.labels
         assert np.array_equal(a.posterior, b.posterior)
 
 
 @given(small_crowds())
-def test_a_rater_is_in_a_fused_box_once_at_most(table: LabelSet) -> None:
-    found = wbf(table, WbfOptions(by_class=False, iou=0.05))
+def test_a_rater_is_in_a_fused_box_once_at_most(label_set: LabelSet) -> None:
+    found = wbf(label_set, WbfOptions(by_class=False, iou=0.05))
     for first, last in zip(found.starts, found.starts[1:], strict=False):
-        raters = table.labels.rater[found.support[first:last]]  # type: ignore[index]
+        raters = label_set.labels.rater[found.support[first:last]]  # type: ignore[index]
         assert len(set(raters.tolist())) == last - first
-    assert sorted(found.support.tolist()) == list(range(len(table.labels)))
+    assert sorted(found.support.tolist()) == list(range(len(label_set.labels)))
 
 
 def test_confidence_is_members_over_assigned_raters_not_over_those_who_drew() -> None:

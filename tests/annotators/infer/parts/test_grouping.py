@@ -13,9 +13,9 @@ from medmnist_det.labels import Labels, LabelSet
 from tests.annotators.crowds import crowd, shuffled, simulated, small_crowds, truth
 
 
-def as_sets(table: LabelSet, **options: object) -> set[frozenset[tuple[object, ...]]]:
+def as_sets(label_set: LabelSet, **options: object) -> set[frozenset[tuple[object, ...]]]:
     """Groups as sets of boxes, each box with its number of copies before it."""
-    labels = table.labels
+    labels = label_set.labels
     groups = group_boxes(labels, **options)  # type: ignore[arg-type]
     keys = [
         (int(labels.image[k]), int(labels.rater[k]), int(labels.label[k]), *labels.box[k].tolist())  # type: ignore[index]
@@ -52,8 +52,8 @@ def best_value(labels: Labels, iou: float) -> float:
 
 
 @given(small_crowds())
-def test_a_group_has_one_image_and_one_box_of_a_rater_at_most(table: LabelSet) -> None:
-    labels = table.labels
+def test_a_group_has_one_image_and_one_box_of_a_rater_at_most(label_set: LabelSet) -> None:
+    labels = label_set.labels
     groups = group_boxes(labels)
     assert sorted(groups.row.tolist()) == list(range(len(labels)))
     for k, (first, last) in enumerate(zip(groups.starts, groups.starts[1:], strict=False)):
@@ -64,20 +64,20 @@ def test_a_group_has_one_image_and_one_box_of_a_rater_at_most(table: LabelSet) -
 
 
 @given(small_crowds())
-def test_groups_do_not_depend_on_the_order_of_the_boxes(table: LabelSet) -> None:
-    assert as_sets(shuffled(table, 1)) == as_sets(table)
+def test_groups_do_not_depend_on_the_order_of_the_boxes(label_set: LabelSet) -> None:
+    assert as_sets(shuffled(label_set, 1)) == as_sets(label_set)
 
 
 @given(small_crowds())
-def test_groups_by_class_hold_one_class(table: LabelSet) -> None:
-    groups = group_boxes(table.labels, by_class=True)
-    pairs = set(zip(groups.group.tolist(), table.labels.label.tolist(), strict=True))
+def test_groups_by_class_hold_one_class(label_set: LabelSet) -> None:
+    groups = group_boxes(label_set.labels, by_class=True)
+    pairs = set(zip(groups.group.tolist(), label_set.labels.label.tolist(), strict=True))
     assert len(pairs) == len(groups)
 
 
 @given(small_crowds())
-def test_two_raters_are_grouped_as_well_as_any_partition_can(table: LabelSet) -> None:
-    labels = table.labels
+def test_two_raters_are_grouped_as_well_as_any_partition_can(label_set: LabelSet) -> None:
+    labels = label_set.labels
     rows = (labels.rater < 2) & (labels.image == 0)  # type: ignore[operator]
     few = labels.select(rows)
     assume(len(few) <= 7)
