@@ -267,9 +267,9 @@ def export(
 
     YOLO and VOC come with the images; only CSV says who drew a box.
     """
-    from medmnist_det.files import refuse_overwrite
     from medmnist_det.folder import Folder
     from medmnist_det.formats.export import export_folder
+    from medmnist_det.guards import refuse_overwrite
 
     folder = Folder.open(data)
     refuse_overwrite(out, [data], "OUT")
@@ -299,9 +299,9 @@ def import_(
 
     CSV may be VinDr-CXR's.
     """
-    from medmnist_det.files import refuse_overwrite
     from medmnist_det.formats.coco import read_coco, write_coco
     from medmnist_det.formats.export import read_labels, repeats
+    from medmnist_det.guards import refuse_overwrite
 
     refuse_overwrite(out, [source, like], "OUT")
     label_set = read_labels(source, of, split, None if like is None else read_coco(like))
@@ -386,8 +386,8 @@ def evaluate(
     from evaluation.read.source import open_truth
     from evaluation.show.json_file import write_json
     from evaluation.show.score_tables import tables
-    from medmnist_det.files import refuse_overwrite
     from medmnist_det.folder import Layout
+    from medmnist_det.guards import refuse_overwrite
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files: give one to score, or two to compare")
@@ -732,8 +732,8 @@ def predict(
     Of a folder of images, those with a whole number as name (000012.png) get it
     as image_id; if any has another name, all get their file names.
     """
-    from medmnist_det.files import refuse_overwrite
     from medmnist_det.folder import Layout
+    from medmnist_det.guards import refuse_overwrite
     from medmnist_det.reference.run import predict_folder
 
     layout = Layout(path=data)

@@ -9,9 +9,10 @@ from annotators.infer.parts.result import Inference
 from annotators.infer.registry import InferenceOptions, folder_name, infer
 from annotators.infer.save import write_fused
 from annotators.sources import Source, crowd_splits
-from medmnist_det.files import locked, make_folder, refuse_overwrite
+from medmnist_det.files import make_folder
 from medmnist_det.folder import Folder
 from medmnist_det.fused import details_file
+from medmnist_det.guards import locked, refuse_overwrite
 
 
 def aggregate(

@@ -15,9 +15,7 @@ import orjson
 from medmnist_det import __version__
 from medmnist_det.errors import InputError, RefusedError
 from medmnist_det.files import (
-    LOCK,
     clear_leftovers,
-    locked,
     make_folder,
     naming,
     read_json,
@@ -25,6 +23,7 @@ from medmnist_det.files import (
 )
 from medmnist_det.folder import FORMAT, Folder, Layout, count, write_json
 from medmnist_det.formats.coco import write_coco
+from medmnist_det.guards import LOCK, locked
 from medmnist_det.hashes import (
     DIGEST_BYTES,
     content_hash,

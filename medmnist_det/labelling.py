@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from medmnist_det.errors import InputError
-from medmnist_det.files import locked, make_folder, naming
+from medmnist_det.files import make_folder, naming
 from medmnist_det.folder import write_json
 from medmnist_det.formats.coco import write_coco
 from medmnist_det.generation import Crowd, write_provenance
+from medmnist_det.guards import locked
 from medmnist_det.labels import LabelSet
 
 # The name under which the crowd's random numbers run: the file has no split.

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from medmnist_det.errors import InputError, shown
-from medmnist_det.files import locked, make_folder
+from medmnist_det.files import make_folder
 from medmnist_det.folder import Folder
 from medmnist_det.formats.coco import write_results
+from medmnist_det.guards import locked
 from medmnist_det.labels import Classes, Labels, LabelSet, Split
 from medmnist_det.reference.checkpoint import Checkpoint, load_checkpoint
 from medmnist_det.reference.curves import draw_curves

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from medmnist_det.errors import InputError, RefusedError
-from medmnist_det.files import clear_leftovers, locked, naming, refuse_overwrite, write_atomically
+from medmnist_det.files import clear_leftovers, naming, write_atomically
+from medmnist_det.guards import locked, refuse_overwrite
 
 ROOT = Path(__file__).parents[2]
 

@@ -269,7 +269,7 @@ def test_what_the_user_put_into_half_a_data_set_is_neither_removed_nor_taken_in(
 
 
 def test_two_that_generate_in_one_folder_do_not_meet(small, make_small, tmp_path):
-    from medmnist_det.files import locked
+    from medmnist_det.guards import locked
 
     out, refused = tmp_path / "set", []
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 import cli
 from cli import app
-from medmnist_det.files import locked
 from medmnist_det.folder import Folder
+from medmnist_det.guards import locked
 from medmnist_det.reference.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).parents[3]
