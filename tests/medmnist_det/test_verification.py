@@ -286,6 +286,15 @@ def test_a_forged_edition_is_no_edition(copy, monkeypatch):
         verify(Folder.open(copy))
 
 
+def test_the_options_of_an_edition_with_another_content_are_refused(small, monkeypatch):
+    from medmnist_det import hashes, verification
+
+    asked = hashes.options_hash(small.manifest)
+    monkeypatch.setattr(verification, "EDITIONS", {asked: ("a test edition", "another")})
+    with pytest.raises(InputError, match=r"is not the frozen edition \(a test edition: another\)"):
+        verify(small)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_a_data_set_may_lie_behind_links(copy, tmp_path):
     shutil.move(copy / "images" / "train", tmp_path / "elsewhere")
