@@ -12,6 +12,7 @@ from evaluation.metrics import HEADLINE, Metric
 from evaluation.problem import Boxes, Problem, problem_of
 from evaluation.scores import Scores, score_problem
 from medmnist_det.boxes import xyxy_to_xywh
+from medmnist_det.formats.arrays import as_array
 from medmnist_det.labels import Labels, LabelSet
 
 
@@ -108,8 +109,8 @@ class Evaluator:
         needed: tuple[str, ...],
         optional: tuple[str, ...] = (),
     ) -> dict[str, np.ndarray]:
-        columns = {name: _array(one[name]) for name in ("boxes", "labels", *needed)}
-        columns |= {name: _array(one[name]) for name in optional if one.get(name) is not None}
+        columns = {name: as_array(one[name]) for name in ("boxes", "labels", *needed)}
+        columns |= {name: as_array(one[name]) for name in optional if one.get(name) is not None}
         boxes = columns["boxes"].reshape(-1, 4) if columns["boxes"].size == 0 else columns["boxes"]
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise ValueError(f"image {k} of the batch: boxes have shape {boxes.shape}, not (n, 4)")
@@ -176,21 +177,6 @@ def _label_table(
     names = range(classes) if isinstance(classes, int) else classes
     names = tuple(str(name) for name in names)
     return np.arange(len(names), dtype=np.int64) + first, names
-
-
-def _array(values: Any) -> np.ndarray:
-    """Return anything like an array as numbers of our own, which nobody else can change."""
-    form = getattr(getattr(values, "format", None), "name", "XYXY")
-    if form != "XYXY":
-        raise ValueError(f"boxes are in the format {form}; convert them to XYXY")
-    if isinstance(values, list | tuple):
-        tensors = any(hasattr(value, "detach") for value in values)
-        return np.array([*map(_array, values)] if tensors else values, dtype=np.float64)
-    # A tensor that takes part in training, or lies on a device, has to come home first; numpy has
-    # no bfloat16 and other short floats.
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().double().numpy()
-    return np.array(values, dtype=np.float64)
 
 
 def _table(parts: list[dict[str, np.ndarray]]) -> Boxes:

@@ -131,7 +131,7 @@ def read_fused(path: Path, crowd: str | None = None) -> Fused:
     for whatever is no such file.
     """
     file, labels = details_file(path), read_coco(path)
-    content = read_json(file)
+    content, written = read_json(file), read_bytes(file)
     remedy = f"run 'medmnist-det aggregate' again, or remove {path} and {file.name}"
     try:
         rows = content["annotations"]
@@ -147,7 +147,7 @@ def read_fused(path: Path, crowd: str | None = None) -> Fused:
             warnings=tuple(content["warnings"]),
         )
         hashed = content["labels"]
-        if not _is_sealed(read_bytes(file)):
+        if not _is_sealed(written):
             raise ValueError("changed after it was written")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(

@@ -189,8 +189,9 @@ def _check_pixels(
 ) -> None:
     """Raise InputError that names the images of a split that are not those that were written."""
     file = folder.digests_file(split)
+    content = read_bytes(file)
     try:
-        digests = bytes.fromhex(read_bytes(file).decode("ascii"))
+        digests = bytes.fromhex(content.decode("ascii"))
     except ValueError:
         digests = b""
     if pixel_hash(iter([digests])) != folder.manifest["hashes"][split]["pixels"]:
