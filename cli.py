@@ -210,10 +210,10 @@ def annotate(
         class_names=label_set.classes.names,
     )
     with err.status("Annotating ..."):
-        left_out, described = make(out, label_set, simulated)
-    if left_out:
-        err.print(f"left out: {left_out} iscrowd regions, which are no single objects")
-    stdout().print(annotator_table(described))
+        drawn = make(out, label_set, simulated)
+    if drawn.left_out:
+        err.print(f"left out: {drawn.left_out} iscrowd regions, which are no single objects")
+    stdout().print(annotator_table(drawn.annotators))
     tell("note", simulated.notes)
 
 

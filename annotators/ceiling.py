@@ -78,24 +78,26 @@ def write_agreement(path: Path, crowd: LabelSet, found: Agreement, scored: Ceili
     Raises InputError when the disk refuses.
     """
     make_folder(path.parent)
-    write_json(
-        path,
-        {
-            "raters": crowd.raters,
-            "classes": crowd.classes.names,
-            "alpha": found.alpha,
-            "mean_of_images": found.mean_of_images,
-            "objects": found.objects,
-            "empty_images": found.empty_images,
-            "of_class": _plain(found.of_class),
-            "without": _plain(found.without),
-            "pairwise": _plain(found.pairwise),
-            "map_against": _plain(scored.against),
-            "map_on_truth": _plain(scored.truth),
-            "images": crowd.images.ids,
-            "of_image": _plain(found.of_image),
-        },
-    )
+    write_json(path, as_dict(crowd, found, scored))
+
+
+def as_dict(crowd: LabelSet, found: Agreement, scored: Ceiling) -> dict[str, Any]:
+    """Return every number of an agreement report as plain values; what is undefined is None."""
+    return {
+        "raters": crowd.raters,
+        "classes": crowd.classes.names,
+        "alpha": found.alpha,
+        "mean_of_images": found.mean_of_images,
+        "objects": found.objects,
+        "empty_images": found.empty_images,
+        "of_class": _plain(found.of_class),
+        "without": _plain(found.without),
+        "pairwise": _plain(found.pairwise),
+        "map_against": _plain(scored.against),
+        "map_on_truth": _plain(scored.truth),
+        "images": crowd.images.ids,
+        "of_image": _plain(found.of_image),
+    }
 
 
 def _plain(values: np.ndarray | None) -> Any:

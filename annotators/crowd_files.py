@@ -23,6 +23,8 @@ class CrowdFile:
     ids: tuple[Any, ...]
     #: Sentences for the user.
     notes: tuple[str, ...]
+    #: Those among them that say what was taken for granted.
+    assumed: tuple[str, ...] = ()
 
 
 def read_crowd(path: Path, only: tuple[str, ...] = ()) -> CrowdFile:
@@ -46,16 +48,28 @@ def read_crowd(path: Path, only: tuple[str, ...] = ()) -> CrowdFile:
                 f"{path}: no annotation says who drew it; looked for {names} in every annotation, "
                 "and for 'rater_list' in every image"
             )
-    notes = []
+    return as_crowd(str(path), label_set, ids, only)
+
+
+def as_crowd(
+    where: str, label_set: LabelSet, ids: tuple[Any, ...], only: tuple[str, ...] = ()
+) -> CrowdFile:
+    """Return labels with raters as what :func:`read_crowd` returns; ``where`` names them.
+
+    Raises InputError for raters in ``only`` who are not there, or looked at no image together.
+    """
+    assumed: tuple[str, ...] = ()
     if label_set.labels.assigned is None:
         label_set = _all_looked(label_set)
-        notes.append(
-            f"{path}: no image has a rater_list: all {len(label_set.raters or ())} raters are "
-            "taken to have looked at every image"
+        raters = len(label_set.raters or ())
+        assumed = (
+            f"{where}: no image has a rater_list: all {raters} raters are taken to have looked at "
+            "every image",
         )
     if only:
-        label_set, ids = _of_raters(path, label_set, ids, only)
-    return CrowdFile(labels=label_set, ids=ids, notes=(*notes, *remarks(label_set)))
+        label_set, ids = _of_raters(where, label_set, ids, only)
+    notes = (*assumed, *remarks(label_set))
+    return CrowdFile(labels=label_set, ids=ids, notes=notes, assumed=assumed)
 
 
 def remarks(label_set: LabelSet) -> list[str]:
@@ -85,7 +99,7 @@ def _all_looked(label_set: LabelSet) -> LabelSet:
 
 
 def _of_raters(
-    path: Path, label_set: LabelSet, ids: tuple[Any, ...], only: tuple[str, ...]
+    where: str, label_set: LabelSet, ids: tuple[Any, ...], only: tuple[str, ...]
 ) -> tuple[LabelSet, tuple[Any, ...]]:
     """Return the images that all the raters looked at, with what these drew."""
     labels, raters = label_set.labels, label_set.raters or ()
@@ -95,14 +109,14 @@ def _of_raters(
     unknown = [rater for rater in only if rater not in names]
     if unknown:
         raise InputError(
-            f"{path}: --raters names {', '.join(unknown)}, who are not among the raters "
+            f"{where}: --raters names {', '.join(unknown)}, who are not among the raters "
             f"{listed(names)}"
         )
     chosen = sorted({names.index(rater) for rater in only})
     theirs, image = labels.assigned[np.isin(labels.assigned[:, 1], chosen)], labels.image
     kept = np.bincount(theirs[:, 0], minlength=labels.images) == len(chosen)
     if not kept.any():
-        raise InputError(f"{path}: no image was read by all of {', '.join(only)}")
+        raise InputError(f"{where}: no image was read by all of {', '.join(only)}")
     label_set = label_set.keep_images(kept)
     labels = label_set.labels
     rater = np.full(len(raters), -1)

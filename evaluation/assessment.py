@@ -119,7 +119,20 @@ def assess(
 ) -> Assessment:
     """Return every number of a prediction file or label set. Raises InputError for bad files."""
     predictions = _read(source, path, rater, progress)
-    return _assess(source, path, predictions, _decided(options, predictions), rater, progress)
+    found = assess_boxes(source, predictions, options, progress=progress)
+    odd = _mix_up(source, path, rater, len(predictions.boxes), found.scores)
+    return replace(found, warnings=found.warnings + odd)
+
+
+def assess_boxes(
+    source: Source,
+    predictions: Predictions,
+    options: Options,
+    *,
+    progress: Progress = _silent,
+) -> Assessment:
+    """Return every number of boxes that were read for the truth of the source."""
+    return _assess(source, predictions, _decided(options, predictions), progress)
 
 
 def _read(source: Source, path: Path, rater: str | None, progress: Progress) -> Predictions:
@@ -139,12 +152,7 @@ def _decided(options: Options, *files: Predictions) -> Options:
 
 
 def _assess(
-    source: Source,
-    path: Path,
-    predictions: Predictions,
-    options: Options,
-    rater: str | None,
-    progress: Progress,
+    source: Source, predictions: Predictions, options: Options, progress: Progress
 ) -> Assessment:
     truth, boxes = _looked_at(source.truth, predictions)
     problem, errors = truth.problem(boxes), bool(options.errors)
@@ -177,11 +185,7 @@ def _assess(
         confusion=confusion(matching, iou=first) if errors else None,
         quality=label_quality(problem, pairs=pairs) if predictions.drawn else None,
         not_looked=len(source.truth.ids) - len(truth.ids),
-        warnings=(
-            *truth.warnings,
-            *predictions.warnings,
-            *_mix_up(source, path, rater, len(boxes), scores),
-        ),
+        warnings=(*truth.warnings, *predictions.warnings),
     )
 
 
@@ -265,12 +269,33 @@ def compare(
     Raises InputError for bad files, for options without resamples, and for raters who looked at
     different images.
     """
+    read = [_read(source, path, rater, progress) for path in paths]
+    found = compare_boxes(source, (read[0], read[1]), options, progress=progress)
+    first, second = (
+        replace(one, warnings=one.warnings + _mix_up(source, path, rater, boxes, one.scores))
+        for one, path, boxes in zip(
+            (found.first, found.second), paths, (len(one.boxes) for one in read), strict=True
+        )
+    )
+    return replace(found, first=first, second=second)
+
+
+def compare_boxes(
+    source: Source,
+    read: tuple[Predictions, Predictions],
+    options: Options,
+    *,
+    progress: Progress = _silent,
+) -> Comparison:
+    """Return the paired comparison of boxes that were read for the truth of the source.
+
+    Raises InputError as :func:`compare` does.
+    """
     if options.bootstrap == 0:
         raise InputError(
             "--bootstrap 0: a comparison rests on resamples; leave it out, or score the files one "
             "by one"
         )
-    read = [_read(source, path, rater, progress) for path in paths]
     looked = [_looked_at(source.truth, one)[0].ids for one in read]
     if looked[0] != looked[1]:
         raise InputError(
@@ -278,10 +303,7 @@ def compare(
             "the same images"
         )
     options = _decided(options, *read)
-    first, second = (
-        _assess(source, path, one, options, rater, progress)
-        for path, one in zip(paths, read, strict=True)
-    )
+    first, second = (_assess(source, one, options, progress) for one in read)
     return Comparison(
         first=first,
         second=second,

@@ -12,8 +12,8 @@ class InputError(ValueError):
     """Raised when a file, an option or the machine is at fault, not this program.
 
     The message is one sentence that names the file or option, the entry, the value and the remedy.
-    The command line shows it without a traceback and exits with code 2; functions that are called
-    from Python name arguments in place of options (:mod:`medmnist_det.arguments`). Whatever stands in it, a
+    The command line shows it without a traceback and exits with code 2; functions that people call
+    name arguments in place of options (:mod:`medmnist_det.arguments`). Whatever stands in it, a
     file's name with a line break say, it is one line of a few hundred characters that steers no
     terminal.
     """

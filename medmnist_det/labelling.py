@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +23,52 @@ _SPLIT = "all"
 _ANNOTATORS, _PROVENANCE, _CROWD = "annotators.json", "provenance.json", "crowd.json"
 
 
-def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> tuple[int, dict[str, Any]]:
-    """Write ``crowd.json``, ``provenance.json`` and ``annotators.json`` for a truth into ``out``.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drawn:
+    """What a crowd drew on a truth."""
 
-    Returns how many iscrowd regions of the truth were left out (they are no single objects), and
-    the content of ``annotators.json``. Annotation ids in provenance.json are those of the truth
-    less these regions, counted from 1. Raises InputError for a folder that has one of them, for a
-    truth without classes, and for boxes that leave their image.
+    #: With provenance: rows of the truth less its iscrowd regions.
+    crowd: LabelSet
+    #: All that is known of the annotators: the content of ``annotators.json``.
+    annotators: dict[str, Any]
+    #: iscrowd regions of the truth, which are no single objects and were left out.
+    left_out: int
+
+
+def draw(truth: LabelSet, crowd: Crowd) -> Drawn:
+    """Return what a crowd draws on a truth.
+
+    Raises InputError for a truth without classes, and for boxes that leave their image.
     """
-    _refuse_taken(out)
     if not len(truth.classes):
         raise InputError("the truth has no categories; a COCO file lists them under 'categories'")
     _refuse_outside(truth)
     flags = truth.labels.iscrowd
     kept = truth.labels if flags is None else truth.labels.select(~flags)
     drawn = crowd.annotate(kept, truth.images, _SPLIT)
-    described = crowd.describe({_SPLIT: kept}, {_SPLIT: drawn})
+    return Drawn(
+        crowd=replace(truth, labels=drawn, raters=crowd.raters),
+        annotators=crowd.describe({_SPLIT: kept}, {_SPLIT: drawn}),
+        left_out=len(truth.labels) - len(kept),
+    )
+
+
+def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> Drawn:
+    """Write ``crowd.json``, ``provenance.json`` and ``annotators.json`` for a truth into ``out``.
+
+    Returns what they hold. Annotation ids in provenance.json are those of the truth less iscrowd
+    regions, counted from 1. Raises InputError for a folder that has one of them, and for whatever
+    :func:`draw` refuses.
+    """
+    _refuse_taken(out)
+    found = draw(truth, crowd)
     make_folder(out)
     with locked(out):
         _refuse_taken(out)  # by whoever held the lock meanwhile
-        write_json(out / _ANNOTATORS, described)
-        write_provenance(out / _PROVENANCE, drawn)
-        label_set = replace(truth, labels=drawn, raters=crowd.raters)
-        write_coco(out / _CROWD, label_set)
-    return len(truth.labels) - len(kept), described
+        write_json(out / _ANNOTATORS, found.annotators)
+        write_provenance(out / _PROVENANCE, found.crowd.labels)
+        write_coco(out / _CROWD, found.crowd)
+    return found
 
 
 def _refuse_taken(out: Path) -> None:

@@ -42,7 +42,7 @@ def write_fused(
     fused.write_fused(
         path,
         Fused(
-            labels=_about(crowd, found.labels),
+            labels=about(crowd, found.labels),
             annotation_ids=[
                 [ids[i] for i in support[first:last]] for first, last in pairwise(starts)
             ],
@@ -52,7 +52,7 @@ def write_fused(
             method=method,
             options=asdict(options or InferenceOptions()),
             crowd=label_hash(crowd),
-            raters=_raters(crowd, found),
+            raters=rater_rows(crowd, found),
             facts=found.facts,
             warnings=found.warnings,
         ),
@@ -60,8 +60,8 @@ def write_fused(
     return path
 
 
-def _about(crowd: LabelSet, labels: Labels) -> LabelSet:
-    """Return the labels with the images that they are about."""
+def about(crowd: LabelSet, labels: Labels) -> LabelSet:
+    """Return what a method made of a crowd with the tables of the images that it is about."""
     label_set = replace(crowd, labels=replace(labels, assigned=None), raters=None)
     if labels.assigned is None:
         return label_set
@@ -70,7 +70,8 @@ def _about(crowd: LabelSet, labels: Labels) -> LabelSet:
     return label_set.keep_images(looked)
 
 
-def _raters(crowd: LabelSet, found: Inference) -> list[dict[str, Any]] | None:
+def rater_rows(crowd: LabelSet, found: Inference) -> list[dict[str, Any]] | None:
+    """Return what a method thinks of every rater as plain values; None where it estimates none."""
     if found.raters is None:
         return None
     one = found.raters

@@ -35,19 +35,12 @@ from medmnist_det.reference.processes import rank, together, wait_for_all
 from medmnist_det.reference.recipe import Recipe, recipe_of
 from medmnist_det.reference.resume import begun_in, folder_name, recipes_of
 from medmnist_det.reference.training import Moment, Scores, train
+from medmnist_det.stages import Stage, silent
 
-#: Shows a stage: its name and its number of steps go in; what advances it comes out.
-Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 #: Shows a training: what is trained and its epochs go in; what takes its moments comes out.
 Training = Callable[[str, int], AbstractContextManager[Callable[[Moment], None]]]
 #: Scores boxes against labels.
 Score = Callable[[LabelSet, Labels], Scores]
-
-
-@contextlib.contextmanager
-def silent(_what: str, _steps: int) -> Iterator[Callable[[object], None]]:
-    """Show nothing."""
-    yield lambda _: None
 
 
 def run(
