@@ -23,7 +23,7 @@ _DENSE = 500
 
 def write_json(path: Path, found: Assessment | Comparison) -> None:
     """Write an assessment or comparison as JSON, atomically. Raises InputError."""
-    content = as_dict(found) if isinstance(found, Assessment) else _comparison(found)
+    content = as_dict(found) if isinstance(found, Assessment) else comparison_as_dict(found)
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
     write_atomically(path, [orjson.dumps(content, option=options), b"\n"])
 
@@ -134,7 +134,8 @@ def _curves(found: Assessment, row: int) -> Iterator[list[float] | None]:
         yield scores.precision[row, :, column[k]].tolist() if k in column else None
 
 
-def _comparison(found: Comparison) -> dict[str, Any]:
+def comparison_as_dict(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain values."""
     return {
         "first": as_dict(found.first),
         "second": as_dict(found.second),

@@ -64,7 +64,8 @@ def read_items(
         images=ids,
         looked=None if looked is None else _pairs(what, ids, looked),
         sizes=sizes,
-        by_position=keys is None,
+        in_order=True,
+        nameless=keys is None,
         indices=any(one.indices for one in read),
         **numbers,
     )

@@ -45,8 +45,9 @@ class Rows:
     #: Who looked at which image. None: not known.
     looked: list[tuple[Name, Name]] | None = None
     sizes: dict[Name, tuple[int, int]] | None = None
-    #: Image k is called k because nothing says what it is called.
-    by_position: bool = False
+    #: Whether image k is item k of a list; and whether it is called k, as nothing says otherwise.
+    in_order: bool = False
+    nameless: bool = False
     #: Labels are indices of a list of classes that is not there: supervision's ``class_id``.
     indices: bool = False
 
@@ -63,8 +64,12 @@ class Held:
     #: Whether ids of classes are the caller's numbers, and names the caller's names.
     numbered: bool = True
     named: bool = True
-    by_position: bool = False
+    #: Whether item k of another list can be meant for image k; and whether nothing else can say so.
+    in_order: bool = False
+    nameless: bool = False
     indices: bool = False
+    #: Whether anything says how large the images are.
+    sized: bool = True
 
 
 def hold(
@@ -107,7 +112,9 @@ def hold(
     table_of_images = Images(ids=ids, names=tuple(map(str, ids)), width=width, height=height)
     return Held(
         label_set=LabelSet(images=table_of_images, classes=table, labels=labels, raters=raters),
-        by_position=rows.by_position,
+        in_order=rows.in_order,
+        nameless=rows.nameless,
+        sized=size is not None or bool(own_sizes),
         indices=rows.indices and not isinstance(classes, Mapping),
         **kinds,
     )

@@ -1,8 +1,10 @@
-"""Options that are written as one text with commas."""
+"""Options of several values: one text with commas, or the values as a program has them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from numbers import Real
 
 from medmnist_det.errors import InputError, shown
 
@@ -10,32 +12,37 @@ from medmnist_det.errors import InputError, shown
 _MOST = 10**9
 
 
-def words(text: str | None) -> list[str] | None:
-    """Return the words between commas; None for an option that was not given."""
-    return None if text is None else [word.strip() for word in text.split(",")]
+def words(given: str | Iterable[str] | None) -> list[str] | None:
+    """Return the words between commas, or those given; None for an option that was not given."""
+    if isinstance(given, str):
+        return [word.strip() for word in given.split(",")]
+    return list(given) if isinstance(given, Iterable) else None if given is None else [given]
 
 
-def numbers(option: str, text: str | None) -> list[float] | None:
-    """Return the numbers between commas; None for an option that was not given.
+def numbers(option: str, given: str | float | Iterable[float] | None) -> list[float] | None:
+    """Return the numbers between commas, or those given; None for an option that was not given.
 
     Raises InputError that names the option.
     """
-    if text is None:
+    if given is None:
         return None
     try:
-        found = [float(word) for word in text.split(",")]
-    except ValueError:
+        if isinstance(given, str):
+            found = [float(word) for word in given.split(",")]
+        else:
+            found = [float(one) for one in ([given] if isinstance(given, Real) else given)]
+    except (TypeError, ValueError):
         found = [math.nan]
     if not all(map(math.isfinite, found)):
-        raise InputError(f"{option} {shown(text)} is no number, nor numbers with commas")
+        raise InputError(f"{option} {shown(given)} is no number, nor numbers with commas")
     return found
 
 
-def pair(option: str, text: str) -> tuple[int, int]:
+def pair(option: str, given: str | Iterable[float]) -> tuple[int, int]:
     """Return two whole numbers. Raises InputError that names the option."""
-    found = numbers(option, text) or []
+    found = numbers(option, given) or []
     if len(found) != 2 or not all(one.is_integer() and abs(one) < _MOST for one in found):
         raise InputError(
-            f"{option} {shown(text)} is not two whole numbers with a comma, such as 10,99"
+            f"{option} {shown(given)} is not two whole numbers with a comma, such as 10,99"
         )
     return int(found[0]), int(found[1])
