@@ -46,10 +46,8 @@ class Aggregated:
     def __repr__(self) -> str:
         known = "" if self.raters is None else f", {len(self.raters)} raters estimated"
         where = "" if self.path is None else f", in {str(self.path)!r}"
-        images = len(self.labels.images)
-        return (
-            f"Aggregated: {len(self):,} labels on {images:,} images by {self.method}{known}{where}"
-        )
+        what = f"{len(self):,} labels on {len(self.labels.images):,} images by {self.method}"
+        return f"Aggregated: {what}{known}{where}"
 
     def to_frame(self) -> Any:
         """Return a pandas table of the labels: image, label, box, score, existence, boxes.

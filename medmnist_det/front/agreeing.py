@@ -23,7 +23,7 @@ from medmnist_det.labels import Labels, LabelSet
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Agreed(Mapping[str, Any]):
-    """How far raters agree: ``alpha``, ``mean_of_images``, ``objects``, ``empty_images`` by name."""
+    """How far raters agree, by name: ``alpha``, ``mean_of_images``, ``objects`` and the others."""
 
     crowd: LabelSet
     agreement: Agreement
