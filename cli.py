@@ -6,7 +6,7 @@ each of them four times.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -14,11 +14,7 @@ from typer.core import TyperGroup
 from medmnist_det.errors import InputError
 from medmnist_det.terminal.console import err, naming_output, progress, say, stages, tell, training
 from medmnist_det.terminal.console import out as stdout
-from medmnist_det.terminal.option_text import numbers, pair, words
-
-if TYPE_CHECKING:
-    from annotators.simulate.options import AnnotatorOptions
-    from medmnist_det.folder import Folder
+from medmnist_det.terminal.option_text import numbers, words
 
 
 class _Group(TyperGroup):
@@ -129,48 +125,19 @@ def generate(
 
     Example: medmnist-det generate --annotators 3 --proficiency 0.8
     """
-    from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
-    from annotators.simulate.options import PRESET_IMAGES
-    from medmnist_det.folder import Layout
-    from medmnist_det.generation import DIGIT_CLASSES, Plan
-    from medmnist_det.generation import generate as make
-    from medmnist_det.scenes.composer import SceneOptions, default_side
+    from medmnist_det.front.generating import made, planned
     from medmnist_det.scenes.digits import load_digits
-    from medmnist_det.scenes.workers import default_workers
     from medmnist_det.terminal.summary import summary
 
-    crowd = _crowd(preset, annotators, proficiency, family, box_noise, spurious, coverage)
-    scenes = SceneOptions(
-        canvas=canvas,
-        side=default_side(canvas) if side is None else pair("--side", side),
-        count=pair("--count", count),
-        empty=empty,
-        max_iou=max_iou,
-    )
-    usual = PRESET_IMAGES[preset]
-    plan = Plan(
-        scenes=scenes,
-        images={
-            "train": usual["train"] if train is None else train,
-            "val": usual["val"] if val is None else val,
-            "test": usual["test"] if test is None else test,
-        },
-        seed=seed,
-    )
-    names = DIGIT_CLASSES.names
-    simulated = SimulatedCrowd(
-        annotators=draw_annotators(crowd, len(names), seed), seed=seed, class_names=names
-    )
+    plan, simulated = planned(
+        preset=preset, annotators=annotators, proficiency=proficiency, family=family,
+        box_noise=box_noise, spurious=spurious, coverage=coverage, train=train, val=val, test=test,
+        canvas=canvas, side=side, count=count, empty=empty, max_iou=max_iou, seed=seed,
+    )  # fmt: skip
     with err.status("Fetching digits ..."):
         pool = load_digits(digits, digits_root)
     tell("digits", (pool.origin,))
-    total = sum(plan.images.values())
-    workers = default_workers(total) if workers is None else workers
-    already = Layout(path=out).manifest_file.is_file()
-    with progress("Composing", total) as advance:
-        folder = make(out, plan, pool, simulated, workers=workers, progress=advance)
-    if already:
-        _check(folder)
+    folder = made(out, plan, pool, simulated, workers=workers, stage=progress)
     stdout().print(summary(folder))
     tell("note", simulated.notes)
 
@@ -197,18 +164,17 @@ def annotate(
     Writes crowd.json (COCO with a rater_id per annotation), provenance.json
     (the truth behind every box) and annotators.json (their matrices).
     """
-    from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
     from medmnist_det.formats.coco import read_coco
+    from medmnist_det.front.generating import simulated as crowd_of
     from medmnist_det.labelling import annotate as make
     from medmnist_det.terminal.summary import annotator_table
 
-    crowd = _crowd(preset, annotators, proficiency, family, box_noise, spurious, coverage)
     label_set = read_coco(truth)
-    simulated = SimulatedCrowd(
-        annotators=draw_annotators(crowd, len(label_set.classes), seed),
-        seed=seed,
-        class_names=label_set.classes.names,
-    )
+    simulated = crowd_of(
+        label_set.classes.names, seed, preset=preset, annotators=annotators,
+        proficiency=proficiency, family=family, box_noise=box_noise, spurious=spurious,
+        coverage=coverage,
+    )  # fmt: skip
     with err.status("Annotating ..."):
         drawn = make(out, label_set, simulated)
     if drawn.left_out:
@@ -224,9 +190,10 @@ def verify(data: _Data = Path("med-mnist")) -> None:
     Says whether it is a frozen edition, the same for everybody.
     """
     from medmnist_det.folder import Folder
+    from medmnist_det.front.generating import check
 
     folder = Folder.open(data)
-    fingerprint = _check(folder)
+    fingerprint = check(folder, progress)
     edition = f"frozen edition: {folder.edition}" if folder.edition else "no frozen edition"
     say(f"{data}: intact, {fingerprint} ({edition})")
 
@@ -427,37 +394,6 @@ def evaluate(
         write_report(report, found[0], source.images)
 
 
-def _crowd(
-    preset: str,
-    annotators: int | None,
-    proficiency: str | None,
-    family: str | None,
-    box_noise: str | None,
-    spurious: str | None,
-    coverage: str | None,
-) -> tuple["AnnotatorOptions", ...]:
-    """Return the annotators that the options describe."""
-    from annotators.simulate.options import crowd_options
-
-    return crowd_options(
-        preset,  # type: ignore[arg-type]
-        annotators=annotators,
-        proficiency=numbers("--proficiency", proficiency),
-        family=words(family),
-        box_noise=words(box_noise),
-        spurious=numbers("--spurious", spurious),
-        coverage=numbers("--coverage", coverage),
-    )
-
-
-def _check(folder: "Folder") -> str:
-    from medmnist_det.verification import verify as check
-
-    images = sum(count["images"] for count in folder.manifest["counts"].values())
-    with progress("Checking", images) as advance:
-        return check(folder, advance)
-
-
 _Crowd = Annotated[
     Path | None,
     typer.Option(help="Any COCO file with a rater per annotation, or VinDr-CXR CSV, instead."),
@@ -568,22 +504,14 @@ def agreement(
 
     Example: medmnist-det agreement --split train --plots plots
     """
-    from annotators.alpha import agreement as agree
-    from annotators.ceiling import ceiling, write_agreement
+    from annotators.ceiling import write_agreement
     from annotators.rater_tables import agreement_tables
     from annotators.sources import open_crowds
-    from evaluation.evaluator import score
-    from evaluation.metrics import Metric
-
-    metrics = (Metric(f"mAP@{map_iou:g}", (map_iou,)),)
-
-    def mean_ap(truth: Any, predictions: Any) -> float | None:
-        return score(truth, predictions, metrics=metrics).headline[0].value
+    from medmnist_det.front.agreeing import agreed
 
     for source in open_crowds(data, crowd, tuple(split or ()), tuple(words(raters) or ())):
         label_set, names = source.crowd.labels, source.crowd.labels.raters or ()
-        found = agree(label_set, iou=iou)
-        scored = ceiling(label_set, mean_ap, source.truth)
+        found, scored = agreed(source, iou, map_iou)
         tell("note", source.crowd.notes)
         say(f"{source.path}: {len(label_set.labels):,} boxes of {len(names)} raters")
         stdout().print(agreement_tables(label_set, found, scored))
@@ -674,18 +602,8 @@ def train_reference(
 
     Several GPUs: torchrun --nproc-per-node 2 --no-python medmnist-det train-reference
     """
-    from annotators.aggregation import fuse_missing
-    from annotators.infer.methods.wbf import wbf
-    from evaluation.assessment import Options, assess
-    from evaluation.evaluator import headline
-    from evaluation.read.source import open_truth
-    from evaluation.show.json_file import write_json
     from evaluation.show.score_tables import tables
-    from medmnist_det.reference.run import run
-
-    def aggregate(folder: "Folder", method: str) -> None:
-        for kind, sentence in fuse_missing(folder, method):
-            tell(kind, (sentence,))
+    from medmnist_det.front.training import trained
 
     options = {
         "method": method,
@@ -699,15 +617,13 @@ def train_reference(
         "precision": precision,
         "seed": seed,
     }
-    folder = run(
-        data, out, options, device=device, compile=compile, resume=resume,
-        aggregate=aggregate, score=headline, fuse=lambda crowd: wbf(crowd).labels,
+    run = trained(
+        data, out, options, device=device, compile=compile, resume=resume, tell=tell,
         stage=progress, training=training,
     )  # fmt: skip
-    if folder is None:
+    if run is None:
         return
-    found = assess(open_truth(data, "test", None), folder / "preds.json", Options())
-    write_json(folder / "scores.json", found)
+    folder, found = run
     stdout().print(tables(found), crop=False)
     say(f"written: {folder}")
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils import data as torch_data
 from torchvision import tv_tensors
 
+from medmnist_det.arguments import called_from_python
 from medmnist_det.files import inside
 from medmnist_det.folder import Folder
 from medmnist_det.formats.png import read_grey
@@ -21,23 +22,25 @@ from medmnist_det.labels import Split
 FIRST_LABEL = 1
 
 
-class MedMnistDetection(Dataset):
+class Dataset(torch_data.Dataset):
     """Images and labels of a split, usable as they are with torchvision's detection models.
 
     Item k is ``(image, target)``. ``image`` is a ``tv_tensors.Image`` of float32 in [0, 1], shape
     (3, H, W), grey levels repeated. ``target`` holds ``boxes`` (``tv_tensors.BoundingBoxes``, XYXY,
-    float32, shape (n, 4)), ``labels`` (int64, (n,): class index + :data:`FIRST_LABEL`, so from 1;
-    the scores of :mod:`evaluation` count classes from 0 unless told otherwise), ``image_id``,
-    ``area``, ``iscrowd``, ``scores`` (float32, (n,), ones for drawn boxes) and, for crowd labels,
-    ``raters`` (int64, (n,): the annotators' ids). An empty image has n = 0.
+    float32, shape (n, 4)), ``labels`` (int64, (n,): class index + :data:`FIRST_LABEL`, so from 1,
+    which are the category ids of the files and what :func:`medmnist_det.evaluate` takes),
+    ``image_id``, ``area``, ``iscrowd``, ``scores`` (float32, (n,), ones for drawn boxes) and, for
+    crowd labels, ``raters`` (int64, (n,): the annotators' ids). An empty image has n = 0.
 
     ``labels`` is ``"truth"``, ``"crowd"`` (all annotators' boxes), ``"rater:K"`` or
     ``"fused:METHOD"``. With ``"rater:K"`` the Dataset holds the images that K looked at and no
     others: an image without a box is then one in which K found nothing. So item k need not be the
     split's image k; ``image_id`` says which it is. ``transforms`` is called with image and target,
-    as torchvision's v2 transforms are. Raises InputError for a folder without these labels.
+    as torchvision's v2 transforms are. A DataLoader makes batches with ``collate_fn=data.collate``.
+    Raises ValueError for a folder without these labels.
     """
 
+    @called_from_python(data="root")
     def __init__(
         self,
         root: str | Path = "med-mnist",
@@ -48,7 +51,7 @@ class MedMnistDetection(Dataset):
         folder = Folder.open(Path(root))
         self.label_set = folder.labels(split, labels)
         self.transforms = transforms
-        self._images = folder.images(split)
+        self.image_folder = folder.images(split)
         self._what = f"{str(root)!r}, {split!r}, {labels!r}"
         self._all = folder.manifest["counts"][split]["images"]
 
@@ -62,6 +65,17 @@ class MedMnistDetection(Dataset):
         """Names of the classes; label k of the targets is ``classes[k - FIRST_LABEL]``."""
         return self.label_set.classes.names
 
+    @property
+    def categories(self) -> dict[int, str]:
+        """Names of the classes by the labels of the targets."""
+        return dict(enumerate(self.classes, start=FIRST_LABEL))
+
+    @staticmethod
+    def collate(items: Sequence[tuple[Any, Any]]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return a batch as torchvision's detectors take it: its images, and its targets."""
+        images, targets = zip(*items, strict=True)
+        return images, targets
+
     def __len__(self) -> int:
         return len(self.label_set.images)
 
@@ -69,7 +83,7 @@ class MedMnistDetection(Dataset):
         if not -len(self) <= index < len(self):
             raise IndexError(f"image {index} of {len(self)}")
         index %= len(self)
-        path = inside(self._images, self.label_set.images.names[index])
+        path = inside(self.image_folder, self.label_set.images.names[index])
         grey = torch.from_numpy(read_grey(path).copy())
         image = tv_tensors.Image(grey.to(torch.float32).div_(255).expand(3, -1, -1).contiguous())
         target = self._target(index, (grey.shape[0], grey.shape[1]))
@@ -91,3 +105,7 @@ class MedMnistDetection(Dataset):
             raters = [self.label_set.raters[k] for k in labels.rater[rows].tolist()]
             target["raters"] = torch.tensor(raters, dtype=torch.int64)
         return target
+
+
+#: What the class was called before ``medmnist_det.Dataset``.
+MedMnistDetection = Dataset

@@ -19,7 +19,7 @@ def copies_of_entries(path: Path, kind: str, columns: dict[str, np.ndarray]) -> 
     return (_repeats(path, count, len(columns["image"]), f"{kind} {copy} repeats {original}"),)
 
 
-def copies_of_boxes(path: Path, boxes: Boxes, truth: Truth) -> tuple[str, ...]:
+def copies_of_boxes(path: Path | str, boxes: Boxes, truth: Truth) -> tuple[str, ...]:
     """Return a sentence about boxes that repeat another, if any do."""
     found = _copies([boxes.image, boxes.label, *boxes.bbox.T, boxes.score])
     if found is None:
@@ -28,7 +28,7 @@ def copies_of_boxes(path: Path, boxes: Boxes, truth: Truth) -> tuple[str, ...]:
     return (_repeats(path, found[0], len(boxes), f"on image {image}"),)
 
 
-def _repeats(path: Path, count: int, of: int, first: str) -> str:
+def _repeats(path: Path | str, count: int, of: int, first: str) -> str:
     return (
         f"{path}: {count:,} of {of:,} boxes repeat another (same image, class, box and score; "
         f"first: {first}); as in COCO each copy counts as a box of its own, a wrong one where the "

@@ -58,7 +58,7 @@ def read_predictions(
     if path.is_dir():
         _no_raters(path, rater)
         boxes = read_yolo(path, truth)
-        return _checked(path, boxes, warnings=copies_of_boxes(path, boxes, truth))
+        return checked(path, boxes, warnings=copies_of_boxes(path, boxes, truth))
     columns = _at_once(path, truth)
     if columns is None:
         rows = read_json(path)
@@ -71,7 +71,7 @@ def read_predictions(
             )
         columns = _entry_by_entry(Entries(path, "entry", rows), truth, hint, scored=True)
     _no_raters(path, rater)
-    return _checked(path, Boxes.of(**columns), warnings=copies_of_entries(path, "entry", columns))
+    return checked(path, Boxes.of(**columns), warnings=copies_of_entries(path, "entry", columns))
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -184,9 +184,7 @@ def _label_set(
     columns = _entry_by_entry(entries, truth, hint, scored=scored)
     copies = copies_of_entries(path, "annotation", columns) if scored else ()
     looked, left_out = _labelled(path, content.get("images"), truth, hint, columns["image"])
-    return _checked(
-        path, Boxes.of(**columns), warnings=copies + left_out, drawn=True, looked=looked
-    )
+    return checked(path, Boxes.of(**columns), warnings=copies + left_out, drawn=True, looked=looked)
 
 
 def _labelled(
@@ -273,7 +271,7 @@ def _one_rater(path: Path, truth: Truth, rater: str | None, hint: Hint) -> Predi
     boxes = Boxes.of_labels(
         mine, image=image[mine.image], label=class_row[mine.label], area=None, iscrowd=None
     )
-    return _checked(path, boxes, drawn=True, looked=looked, name=f"{path}, rater {rater}")
+    return checked(path, boxes, drawn=True, looked=looked, name=f"{path}, rater {rater}")
 
 
 def _no_raters(path: Path, rater: str | None) -> None:
@@ -281,14 +279,15 @@ def _no_raters(path: Path, rater: str | None) -> None:
         raise InputError(f"{path}: holds a detector's boxes, not raters'; leave --rater out")
 
 
-def _checked(
-    path: Path,
+def checked(
+    path: Path | str,
     boxes: Boxes,
     *,
     warnings: tuple[str, ...] = (),
     name: str | None = None,
     **facts: Any,
 ) -> Predictions:
+    """Return boxes as predictions, with a warning where scores are no probabilities."""
     outside = (boxes.score < 0) | (boxes.score > 1)
     if outside.any():
         k = int(np.argmax(outside))

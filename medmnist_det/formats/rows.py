@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,14 +153,10 @@ def _images(rows: Rows, images: Any) -> tuple[tuple[Name, ...], dict[Name, Any]]
         return (ordered(rows.image) if known is None else tuple(known)), rows.sizes or {}
     if isinstance(images, str) or not isinstance(images, Iterable):
         raise InputError(f"images={shown(images)}: give a list of all images, or {{image: size}}")
-    sizes = dict(images) if isinstance(images, Mapping) else {}
-    ids = [_named("images", value) for value in images]
-    twice = (
-        next((key for k, key in enumerate(ids) if key in ids[:k]), None)
-        if (len(set(ids)) < len(ids))
-        else None
-    )
-    if twice is not None:
+    given = list(images)
+    ids = [_named("images", value) for value in given]
+    if len(set(ids)) < len(ids):
+        twice = next(key for k, key in enumerate(ids) if key in ids[:k])
         raise InputError(f"images: {shown(twice)} is there twice; remove one")
     missing = set(rows.images or ()) - set(ids)
     if missing:
@@ -168,9 +164,9 @@ def _images(rows: Rows, images: Any) -> tuple[tuple[Name, ...], dict[Name, Any]]
             f"images: lacks {shown(ordered(missing)[0])}, which {rows.what} holds "
             f"({len(missing):,} such images); list all images"
         )
-    return tuple(ids), {key: sizes[value] for key, value in zip(ids, images, strict=True)} if (
-        sizes
-    ) else (rows.sizes or {})
+    if isinstance(images, Mapping):
+        return tuple(ids), {key: images[value] for key, value in zip(ids, given, strict=True)}
+    return tuple(ids), rows.sizes or {}
 
 
 def _named(what: str, value: Any) -> Name:
@@ -328,8 +324,3 @@ def _pairs(assigned: Any, row_of: Mapping[Name, int]) -> list[tuple[Name, Name]]
                 "images="
             )
     return found
-
-
-def with_sizes(rows: Rows, sizes: dict[Name, tuple[int, int]]) -> Rows:
-    """Return the rows with the sizes of their images."""
-    return replace(rows, sizes=sizes)

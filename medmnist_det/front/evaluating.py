@@ -194,13 +194,14 @@ def _images(held: Held, what: str, truth: Truth, known: Held, *, complete: bool)
     unknown = [key for key in ids if key not in row]
     if unknown:
         raise InputError(
-            f"{what}: {len(unknown):,} of its {len(ids):,} images are not in {truth.source} (first: "
-            f"{shown(unknown[0])}); list all images of the truth, those without a box included"
+            f"{what}: {len(unknown):,} of its {len(ids):,} images are not in {truth.source} (the "
+            f"first: {shown(unknown[0])}); the truth lists all images, those "
+            "without a box included"
         )
     if complete and len(ids) < len(truth.ids):
         raise InputError(
-            f"{what}: has items for {len(ids):,} of the truth's {len(truth.ids):,} images; give one "
-            "for every image, those without a box included"
+            f"{what}: has items for {len(ids):,} of the truth's {len(truth.ids):,} images; give "
+            "one for every image, those without a box included"
         )
     return np.array([row[key] for key in ids], dtype=np.int64)
 

@@ -45,7 +45,8 @@ class About:
 
 _FORMS = (
     "a path, a LabelSet, a table with the columns image, label, x_min, y_min, x_max, y_max "
-    "(pandas, Polars or a dictionary), or a list with a dictionary of boxes and labels for every image"
+    "(pandas, Polars or a dictionary), or a list with a dictionary of boxes and labels for every "
+    "image"
 )
 
 
@@ -105,12 +106,11 @@ def crowd_source(
     if isinstance(crowd, str | Path | Folder):
         about.refuse("crowd", "on disk")
         path = crowd.path if isinstance(crowd, Folder) else Path(crowd)
-        folder = (
-            crowd if isinstance(crowd, Folder) else Folder.open(path) if path.is_dir() else None
-        )
-        file = None if folder is not None else path
-        splits = (split,) if folder is not None else ()
-        source = next(open_crowds(path, file, splits, only))
+        folder = Folder.open(path) if path.is_dir() else None
+        if folder is None:
+            source = next(open_crowds(path, path, (), only))
+        else:
+            source = next(open_crowds(path, None, (split,), only))
     else:
         held = in_memory(crowd, "crowd", about, drawn=True)
         ids = tuple(range(1, len(held.label_set.labels) + 1))
@@ -131,4 +131,4 @@ def tell(sentences: Iterable[str]) -> None:
     while frame is not None and frame.f_code.co_filename.startswith(here):
         frame, depth = frame.f_back, depth + 1
     for sentence in sentences:
-        warnings.warn(sentence, UserWarning, stacklevel=depth - 1)
+        warnings.warn(sentence, UserWarning, stacklevel=depth)
