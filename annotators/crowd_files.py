@@ -52,19 +52,22 @@ def read_crowd(path: Path, only: tuple[str, ...] = ()) -> CrowdFile:
 
 
 def as_crowd(
-    where: str, label_set: LabelSet, ids: tuple[Any, ...], only: tuple[str, ...] = ()
+    where: str,
+    label_set: LabelSet,
+    ids: tuple[Any, ...],
+    only: tuple[str, ...] = (),
+    unsaid: str = "no image has a rater_list",
 ) -> CrowdFile:
     """Return labels with raters as what :func:`read_crowd` returns; ``where`` names them.
 
-    Raises InputError for raters in ``only`` who are not there, or looked at no image together.
+    ``unsaid`` says why it is not known who looked, where it is not. Raises InputError for raters in ``only`` who are not there, or looked at no image together.
     """
     assumed: tuple[str, ...] = ()
     if label_set.labels.assigned is None:
         label_set = _all_looked(label_set)
         raters = len(label_set.raters or ())
         assumed = (
-            f"{where}: no image has a rater_list: all {raters} raters are taken to have looked at "
-            "every image",
+            f"{where}: {unsaid}: all {raters} raters are taken to have looked at every image",
         )
     if only:
         label_set, ids = _of_raters(where, label_set, ids, only)

@@ -52,7 +52,7 @@ def read_items(
     numbers = {k: np.array(columns[n], dtype=np.float64)
                for k, n in (("score", "scores"), ("area", "area")) if n in columns}  # fmt: skip
     raters = columns.get("raters")
-    sizes = _sizes(read, ids)
+    files = _said(read, "file_name")
     return Rows(
         what=what,
         place=lambda k: f"box {k - first[owner[k]]} of image {owner[k]}",
@@ -63,7 +63,8 @@ def read_items(
         iscrowd=np.array(columns["iscrowd"], dtype=bool) if "iscrowd" in columns else None,
         images=ids,
         looked=None if looked is None else _pairs(what, ids, looked),
-        sizes=sizes,
+        sizes=_sizes(read, ids),
+        files=None if files is None else dict(zip(ids, map(str, files), strict=True)),
         in_order=True,
         nameless=keys is None,
         indices=any(one.indices for one in read),

@@ -45,6 +45,8 @@ class Rows:
     #: Who looked at which image. None: not known.
     looked: list[tuple[Name, Name]] | None = None
     sizes: dict[Name, tuple[int, int]] | None = None
+    #: Names of the images' files, where they differ from what the images are called.
+    files: dict[Name, str] | None = None
     #: Whether image k is item k of a list; and whether it is called k, as nothing says otherwise.
     in_order: bool = False
     nameless: bool = False
@@ -109,7 +111,9 @@ def hold(
         **columns,
     )
     width, height = _sizes(rows, ids, own_sizes, size)
-    table_of_images = Images(ids=ids, names=tuple(map(str, ids)), width=width, height=height)
+    files = rows.files or {}
+    names = tuple(str(files.get(key, key)) for key in ids)
+    table_of_images = Images(ids=ids, names=names, width=width, height=height)
     return Held(
         label_set=LabelSet(images=table_of_images, classes=table, labels=labels, raters=raters),
         in_order=rows.in_order,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from annotators.crowd_files import CrowdFile, as_crowd
+from annotators.crowd_files import as_crowd
 from annotators.sources import Source, open_crowds
 from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder
@@ -109,19 +109,16 @@ def crowd_source(
         folder = Folder.open(path) if path.is_dir() else None
         if folder is None:
             source = next(open_crowds(path, path, (), only))
+            tell(source.crowd.assumed)
         else:
             source = next(open_crowds(path, None, (split,), only))
     else:
         held = in_memory(crowd, "crowd", about, drawn=True)
         ids = tuple(range(1, len(held.label_set.labels) + 1))
-        found = as_crowd("crowd", held.label_set, ids, only)
+        found = as_crowd("crowd", held.label_set, ids, only, "nothing says who looked")
         source, folder = Source(name="crowd", path=Path("crowd"), crowd=found), None
-    tell(_assumed(source.crowd))
+        tell(f"{one}; say who did with assigned=" for one in found.assumed)
     return source, folder
-
-
-def _assumed(crowd: CrowdFile) -> list[str]:
-    return [f"{one}; say who looked with assigned=" for one in crowd.assumed]
 
 
 def tell(sentences: Iterable[str]) -> None:
