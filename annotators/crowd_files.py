@@ -60,7 +60,8 @@ def as_crowd(
 ) -> CrowdFile:
     """Return labels with raters as what :func:`read_crowd` returns; ``where`` names them.
 
-    ``unsaid`` says why it is not known who looked, where it is not. Raises InputError for raters in ``only`` who are not there, or looked at no image together.
+    ``unsaid`` says why it is not known who looked, where it is not. Raises InputError for raters in
+    ``only`` who are not there, or looked at no image together.
     """
     assumed: tuple[str, ...] = ()
     if label_set.labels.assigned is None:

@@ -15,7 +15,13 @@ from typer.testing import CliRunner
 from cli import app
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/inference.md", "docs/evaluation.md", "docs/reference.md")
+PAGES = (
+    "README.md",
+    "docs/inference.md",
+    "docs/evaluation.md",
+    "docs/reference.md",
+    "docs/python.md",
+)
 
 # Two or more blanks set what a line says about its command apart from it.
 _LINE = re.compile(r"^(?: {4})?medmnist-det (.*?)(?: {2,}.*)?$")

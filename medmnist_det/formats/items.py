@@ -41,7 +41,9 @@ def read_items(
                 value for values in have for value in ([] if values is None else values)
             ]
     keys, looked = _said(read, "image_id"), _said(read, "rater_list")
-    ids = list(range(len(read))) if keys is None else [_key(what, k, v) for k, v in enumerate(keys)]
+    ids: list[Name] = list(range(len(read)))
+    if keys is not None:
+        ids = [_key(what, k, value) for k, value in enumerate(keys)]
     if len(set(ids)) < len(ids):
         twice = next(key for k, key in enumerate(ids) if key in ids[:k])
         raise InputError(

@@ -35,7 +35,8 @@ class Picture:
 
 def by_image(label_set: LabelSet) -> Iterator[Picture]:
     """Yield the images of a label set in order, those without a box included."""
-    labels, images, people = label_set.labels, label_set.images, label_set.raters or ()
+    labels, images = label_set.labels, label_set.images
+    people: list[int | str] = list(label_set.raters or ())
     looked: list[list[int | str]] | None = None
     if labels.assigned is not None:
         looked = [[] for _ in images.ids]
@@ -45,6 +46,9 @@ def by_image(label_set: LabelSet) -> Iterator[Picture]:
     for k, (key, name) in enumerate(zip(images.ids, images.names, strict=True)):
         rows = slice(starts[k], starts[k + 1])
         label = labels.label[rows]
+        raters: list[int | str] | None = None
+        if labels.rater is not None:
+            raters = [people[one] for one in labels.rater[rows].tolist()]
         yield Picture(
             id=key,
             file_name=name,
@@ -53,9 +57,7 @@ def by_image(label_set: LabelSet) -> Iterator[Picture]:
             box=labels.box[rows],
             label=label,
             names=[label_set.classes.names[one] for one in label.tolist()],
-            raters=None
-            if labels.rater is None
-            else [people[one] for one in labels.rater[rows].tolist()],
+            raters=raters,
             score=None if labels.score is None else labels.score[rows],
             rater_list=None if looked is None else looked[k],
         )

@@ -21,7 +21,7 @@ from medmnist_det.terminal.option_text import numbers, pair, words
 from medmnist_det.verification import verify
 
 if TYPE_CHECKING:
-    from medmnist_det.dataset import MedMnistDetection
+    from medmnist_det.dataset import Dataset
 
 #: One value for all annotators or one for each; a text has commas between them.
 Numbers = float | str | Sequence[float]
@@ -33,11 +33,11 @@ class DataSet(Folder):
 
     def dataset(
         self, split: Split = "train", labels: str = "truth", transforms: Any = None
-    ) -> MedMnistDetection:
+    ) -> Dataset:
         """Return the images and labels of a split as a torch Dataset; see its class."""
-        from medmnist_det.dataset import MedMnistDetection
+        from medmnist_det.dataset import Dataset
 
-        return MedMnistDetection(self.path, split, labels, transforms)
+        return Dataset(self.path, split, labels, transforms)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -158,7 +158,9 @@ def planned(
     )
     usual = PRESET_IMAGES[preset]
     given: dict[Split, int | None] = {"train": train, "val": val, "test": test}
-    images = {split: usual[split] if n is None else n for split, n in given.items()}
+    images: dict[Split, int] = {
+        split: usual[split] if n is None else n for split, n in given.items()
+    }
     return Plan(scenes=scenes, images=images, seed=seed), crowd
 
 

@@ -192,7 +192,8 @@ def _read_optdigits(origin: str) -> Digits:
     from PIL import Image
     from sklearn.datasets import load_digits as load_optdigits
 
-    small, classes = load_optdigits(return_X_y=True)
+    found: Any = load_optdigits(return_X_y=True)  # its annotations allow for tables, too
+    small, classes = found
     levels = (small.reshape(-1, 8, 8) * 15).astype(np.uint8)
     # 20x20 pixels amid 28x28, as MNIST's digits lie. Pillow's 8-bit resize is integer arithmetic.
     bicubic = Image.Resampling.BICUBIC

@@ -30,7 +30,8 @@ def numbers(option: str, given: str | float | Iterable[float] | None) -> list[fl
         if isinstance(given, str):
             found = [float(word) for word in given.split(",")]
         else:
-            found = [float(one) for one in ([given] if isinstance(given, Real) else given)]
+            several: Iterable[float] = [given] if isinstance(given, Real) else given  # type: ignore[assignment,list-item]
+            found = [float(one) for one in several]
     except (TypeError, ValueError):
         found = [math.nan]
     if not all(map(math.isfinite, found)):
