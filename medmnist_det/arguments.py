@@ -105,10 +105,10 @@ def _kind(value: Any) -> str:
 
 
 # An option, and the value behind it where it looks like one: a number, something in quotes or
-# brackets, or a word that ends the clause.
-_OPTION = re.compile(
-    r"(?<![\w-])--([a-z][a-z-]*)(?: (?=['\"\[(\d.-])| ([a-z][\w-]*)(?=[,;:.)]|$)|)"
-)
+# brackets, or a word that ends the clause (but not that of "leave --resume out").
+_VALUE = r"(?=['\"\[(\d.-]|nan\b|inf\b)"
+_WORD = r"(?!out\b)([a-z][\w-]*)(?=[,;:.)]|$)"
+_OPTION = re.compile(rf"(?<![\w-])--([a-z][a-z-]*)(?: {_VALUE}| {_WORD}|)")
 # A command that a sentence quotes stays one.
 _COMMAND = re.compile(r"('medmnist-det [^']*')")
 

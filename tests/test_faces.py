@@ -6,6 +6,7 @@ import pkgutil
 import pytest
 
 PACKAGES = (
+    "medmnist_det",
     "annotators",
     "annotators.infer",
     "annotators.simulate",

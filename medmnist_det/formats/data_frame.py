@@ -9,7 +9,7 @@ import numpy as np
 
 from medmnist_det.errors import InputError, shown
 from medmnist_det.formats.arrays import as_array, needed
-from medmnist_det.formats.rows import Name, Rows, is_gap, name_of
+from medmnist_det.formats.rows import Name, Rows, is_gap, name_of, ordered
 from medmnist_det.labels import LabelSet
 
 _BOX = ("x_min", "y_min", "x_max", "y_max")
@@ -56,7 +56,7 @@ def read_table(table: Any, what: str, *, scored: bool = False, drawn: bool = Fal
         label=_names(label, full.tolist(), "label", what),
         rater=people,
         score=score,
-        images=list(dict.fromkeys(images)) if gaps.any() else None,
+        images=list(ordered(images)) if gaps.any() else None,
         looked=looked,
     )
 

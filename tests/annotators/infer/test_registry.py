@@ -67,7 +67,7 @@ def test_an_unknown_method_is_refused_with_those_there_are() -> None:
 
 
 def test_the_privileged_method_asks_for_the_truth() -> None:
-    with pytest.raises(InputError, match="bayes-truth needs the annotators.json"):
+    with pytest.raises(InputError, match="bayes-truth' needs the annotators.json"):
         infer("bayes-truth", crowd(ROWS, images=2))
 
 
