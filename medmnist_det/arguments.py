@@ -108,7 +108,7 @@ def _kind(value: Any) -> str:
 # brackets, or a word that ends the clause (but not that of "leave --resume out").
 _VALUE = r"(?=['\"\[(\d.-]|nan\b|inf\b)"
 _WORD = r"(?!out\b)([a-z][\w-]*)(?=[,;:.)]|$)"
-_OPTION = re.compile(rf"(?<![\w-])--([a-z][a-z-]*)(?: {_VALUE}| {_WORD}|)")
+_OPTION = re.compile(rf"(?<![\w-])--([a-z][a-z-]*)(?: {_VALUE}| {_WORD}|(:)|)")
 # A command that a sentence quotes stays one.
 _COMMAND = re.compile(r"('medmnist-det [^']*')")
 
@@ -126,6 +126,8 @@ def as_arguments(sentence: str, names: Mapping[str, str]) -> str:
         name = names.get(found[1].replace("-", "_"))
         if name is None:
             return found[0]
+        if found[3]:
+            return f"{name}:"
         return f"{name}={found[2]!r}" if found[2] else f"{name}="
 
     parts = _COMMAND.split(sentence)

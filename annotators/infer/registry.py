@@ -52,6 +52,11 @@ def infer(
     """
     options = options or InferenceOptions()
     check_options(method, options)
+    if len(crowd.classes) == 0:
+        raise InputError(
+            "nothing names the crowd's classes: a COCO file lists them under 'categories', in "
+            "Python classes= does; name them"
+        )
     kind, _, name = method.partition(":")
     if kind == "rater" and name:
         return one_rater(crowd, name)

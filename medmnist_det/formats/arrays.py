@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from medmnist_det.errors import InputError, shown
+
 
 def as_array(values: Any) -> np.ndarray:
     """Return anything like an array as float64 numbers that nobody else can change.
@@ -25,6 +27,21 @@ def as_array(values: Any) -> np.ndarray:
     if hasattr(values, "detach"):
         values = values.detach().cpu().double().numpy()
     return np.array(values, dtype=np.float64)
+
+
+def as_boxes(values: Any, where: str) -> np.ndarray:
+    """Return boxes as an array of shape (n, 4); no box at all may have any shape.
+
+    Raises InputError that begins with ``where`` for what is none.
+    """
+    try:
+        box = as_array(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where} are no numbers in the shape (n, 4) ({shown(error)})") from error
+    box = box.reshape(-1, 4) if box.size == 0 else box
+    if box.ndim != 2 or box.shape[1] != 4:
+        raise InputError(f"{where} have shape {box.shape}, not (n, 4)")
+    return box
 
 
 def needed(package: str, what: str) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from medmnist_det.errors import InputError, shown
-from medmnist_det.formats.arrays import as_array, needed
+from medmnist_det.formats.arrays import as_boxes, needed
 from medmnist_det.formats.rows import Name, Rows, is_gap, name_of, ordered
 from medmnist_det.labels import LabelSet
 
@@ -30,78 +30,76 @@ def read_table(table: Any, what: str, *, scored: bool = False, drawn: bool = Fal
     Raises InputError that names the argument and the row or column.
     """
     names = list(table.keys() if isinstance(table, Mapping) else table.columns)
-    box = _boxes(table, names, what)
-    needed_columns = ["image", "label", *["rater"] * drawn, *["score"] * scored]
-    _refuse_missing(names, needed_columns, what)
-    image, label = _cells(table, "image"), _cells(table, "label")
-    rater = _cells(table, "rater") if "rater" in names else None
-    for name, column in (("label", label), ("rater", rater), ("box", box)):
-        if column is not None and len(column) != len(image):
-            raise InputError(f"{what}: {name} has {len(column):,} rows, image {len(image):,}")
-    gaps = np.isnan(box).all(axis=1) & np.array([is_gap(one) for one in label], dtype=bool)
-    full = np.flatnonzero(~gaps)
-    everything = range(len(image))
+    boxes = () if isinstance(table, Mapping) and "boxes" in table else _BOX
+    wanted = ["image", "label", *["rater"] * drawn, *["score"] * scored, *boxes]
+    _refuse_columns(names, wanted, what)
+    read = (*wanted, *({"rater", "score"} & set(names)))
+    cells = {name: _cells(table, name, what) for name in read}
+    numbers = {k: _numbers(cells[k], k, what) for k in (*boxes, "score") if k in cells}
+    box = np.stack([numbers[k] for k in boxes], axis=1) if boxes and _even(cells, what) else None
+    box = as_boxes(table["boxes"], f"{what}: boxes") if box is None else box
+    _even(cells | {"boxes": box}, what)
+    image, rater = cells["image"], cells.get("rater")
+    gaps = np.isnan(box).all(axis=1) & np.array([is_gap(k) for k in cells["label"]], dtype=bool)
+    full, everything = np.flatnonzero(~gaps), range(len(image))
     images = _names(image, everything, "image", what)
-    people = None if rater is None else _names(rater, full.tolist(), "rater", what)
     looked = None
     if rater is not None and gaps.any():
-        looked = [(images[k], _names(rater, [k], "rater", what)[0]) for k in everything
-                  if not is_gap(rater[k])]  # fmt: skip
-    score = _numbers(table, "score", full, what) if "score" in names else None
+        there = [k for k in everything if not is_gap(rater[k])]
+        who = _names(rater, there, "rater", what)
+        looked = [(images[k], name) for k, name in zip(there, who, strict=True)]
     return Rows(
         what=what,
         place=lambda k: f"row {full[k]}",
         image=[images[k] for k in full.tolist()],
         box=box[full],
-        label=_names(label, full.tolist(), "label", what),
-        rater=people,
-        score=score,
+        label=_names(cells["label"], full.tolist(), "label", what),
+        rater=None if rater is None else _names(rater, full.tolist(), "rater", what),
+        score=numbers["score"][full] if "score" in numbers else None,
         images=list(ordered(images)) if gaps.any() else None,
         looked=looked,
     )
 
 
-def _refuse_missing(names: list[Any], wanted: list[str], what: str) -> None:
+def _refuse_columns(names: list[Any], wanted: list[str], what: str) -> None:
     missing = [name for name in wanted if name not in names]
     if missing:
         raise InputError(
-            f"{what}: the table has no column {', '.join(missing)} (it has {shown(names)}); name "
-            f"its columns {', '.join(wanted)}, {', '.join(_BOX)}"
+            f"{what}: the table has no column {', '.join(missing)} (it has {shown(names)}); its "
+            f"columns are {', '.join(wanted)}"
         )
+    twice = [name for name in wanted if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{what}: the table has two columns {twice[0]}; rename one")
 
 
-def _boxes(table: Any, names: list[Any], what: str) -> np.ndarray:
-    if isinstance(table, Mapping) and "boxes" in table:
-        box = as_array(table["boxes"])
-        box = box.reshape(-1, 4) if box.size == 0 else box
-        if box.ndim != 2 or box.shape[1] != 4:
-            raise InputError(f"{what}: boxes has the shape {box.shape}, not (n, 4)")
-        return box
-    _refuse_missing(names, list(_BOX), what)
-    columns = [_numbers(table, name, None, what) for name in _BOX]
-    if len({len(one) for one in columns}) > 1:
-        raise InputError(f"{what}: the columns {', '.join(_BOX)} differ in length")
-    return np.stack(columns, axis=1)
+def _even(columns: dict[str, Any], what: str) -> bool:
+    """Refuse columns of different lengths."""
+    rows = len(columns["image"])
+    for name, column in columns.items():
+        if len(column) != rows:
+            raise InputError(f"{what}: {name} has {len(column):,} rows, image has {rows:,}")
+    return True
 
 
-def _cells(table: Any, name: str) -> list[Any]:
+def _cells(table: Any, name: str, what: str) -> list[Any]:
     column = table[name]
     for method in ("to_list", "tolist"):
         if hasattr(column, method):
-            return getattr(column, method)()
+            column = getattr(column, method)()
+            break
+    if isinstance(column, str) or not isinstance(column, Iterable):
+        raise InputError(f"{what}: {name} is {shown(column)}; give a value for every row")
     return list(column)
 
 
-def _numbers(table: Any, name: str, rows: np.ndarray | None, what: str) -> np.ndarray:
-    cells = _cells(table, name)
-    cells = cells if rows is None else [cells[k] for k in rows.tolist()]
+def _numbers(cells: list[Any], name: str, what: str) -> np.ndarray:
     try:
         return np.array([np.nan if is_gap(one) else float(one) for one in cells], dtype=np.float64)
     except (TypeError, ValueError):
-        k = next(k for k, one in enumerate(cells) if not _is_number(one))
-        row = k if rows is None else int(rows[k])
+        row = next(k for k, one in enumerate(cells) if not _is_number(one))
         raise InputError(
-            f"{what}: row {row} has {shown(cells[k])} as {name}; give a number"
+            f"{what}: row {row} has {shown(cells[row])} as {name}; give a number"
         ) from None
 
 

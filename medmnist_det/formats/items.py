@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from medmnist_det.errors import InputError, shown
-from medmnist_det.formats.arrays import as_array
+from medmnist_det.formats.arrays import as_array, as_boxes
 from medmnist_det.formats.rows import Name, Rows, name_of
 
 #: What an item may say of its boxes, in Detections' words; and of its image, in both.
@@ -88,10 +88,7 @@ class _Item:
         box = self._get("boxes")
         if box is None:
             raise InputError(f"{what}: image {k} has no boxes; give an array of shape (n, 4)")
-        box = as_array(box)
-        self.box = box.reshape(-1, 4) if box.size == 0 else box
-        if self.box.ndim != 2 or self.box.shape[1] != 4:
-            raise InputError(f"{what}: image {k}: boxes have shape {box.shape}, not (n, 4)")
+        self.box = as_boxes(box, f"{what}: image {k}: boxes")
         named = self.detections and "class_name" in self.item.data
         self.indices = self.detections and not named and len(self.box) > 0
 
@@ -114,8 +111,13 @@ class _Item:
         given = self._get(name)
         if given is None:
             return None
-        texts = not hasattr(given, "detach") and any(isinstance(one, str) for one in given)
-        column = np.array(list(given), dtype=object) if texts else as_array(given)
+        try:
+            texts = not hasattr(given, "detach") and any(isinstance(one, str) for one in given)
+            column = np.array(list(given), dtype=object) if texts else as_array(given)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.what}: image {self.k}: {name} are {shown(given)}; give one for every box"
+            ) from error
         if column.shape != (len(self.box),):
             raise InputError(
                 f"{self.what}: image {self.k}: {name} have shape {column.shape}, not "

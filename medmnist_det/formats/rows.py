@@ -315,10 +315,16 @@ def _pairs(assigned: Any, row_of: Mapping[Name, int]) -> list[tuple[Name, Name]]
         if any(isinstance(raters, str) for raters in assigned.values()):
             raise InputError(f"{form}; a rater alone is a list of one")
         assigned = [(image, rater) for image, raters in assigned.items() for rater in raters]
+    elif hasattr(assigned, "columns"):
+        if not {"image", "rater"} <= set(assigned.columns):
+            raise InputError("assigned: the table has no columns image and rater")
+        assigned = zip(assigned["image"], assigned["rater"], strict=True)
+    elif not isinstance(assigned, Iterable):
+        raise InputError(f"{form}, not {shown(assigned)}")
     found = []
     for pair in assigned:
         try:
-            image, rater = pair
+            image, rater = [pair] if isinstance(pair, str) else pair
         except (TypeError, ValueError):
             raise InputError(f"{form}, not {shown(pair)}") from None
         found.append((_named("assigned", image), _named("assigned", rater)))

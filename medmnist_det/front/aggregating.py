@@ -87,7 +87,7 @@ def aggregate(
     crowd: Data,
     method: str = "dawid-skene",
     *,
-    split: str = "train",
+    split: str | None = None,
     raters: str | Sequence[Any] | None = None,
     iou: float | None = None,
     weights: str | Sequence[float] | None = None,
@@ -102,7 +102,7 @@ def aggregate(
 
     ``crowd`` is one of
 
-    - a data set's folder, or what :func:`open` returns: its ``split`` (train or val) is fused, and
+    - a data set's folder, or what :func:`open` returns: its ``split`` (train, or val) is fused, and
       written to ``fused/METHOD`` there, as by ``medmnist-det aggregate``, so that a Dataset finds
       it; not with ``raters``, who leave images out;
     - a COCO file with a rater per annotation, or a CSV with the columns of VinDr-CXR;

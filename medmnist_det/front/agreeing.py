@@ -81,7 +81,7 @@ class Agreed(Mapping[str, Any]):
 def agreement(
     crowd: Data,
     *,
-    split: str = "train",
+    split: str | None = None,
     raters: str | Sequence[Any] | None = None,
     iou: float = 0.5,
     map_iou: float = 0.4,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from medmnist_det.arguments import called_from_python
 from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.folder import Folder
 from medmnist_det.formats.rows import Held
-from medmnist_det.front.intake import About, Classes, Data, Images, in_memory, tell
+from medmnist_det.front.intake import About, Classes, Data, Images, in_memory, refuse_split, tell
 from medmnist_det.front.scores import Compared, Evaluated
 from medmnist_det.labels import LabelSet
 
@@ -30,7 +30,7 @@ def evaluate(
     predictions: Data,
     other: Data = None,
     *,
-    split: str = "test",
+    split: str | None = None,
     rater: str | int | None = None,
     iou: float | str | Sequence[float | str] | None = None,
     engine: Literal["hotcoco", "pycocotools"] = "hotcoco",
@@ -44,9 +44,9 @@ def evaluate(
 ) -> Any:
     """Score boxes against a truth: mAP with intervals, COCO's twelve, and why points are lost.
 
-    ``truth`` is a data set's folder, or what :func:`open` returns (``split`` says which truth); a
-    COCO file; a Dataset; a LabelSet; or boxes in memory: a table with image, label, x_min, y_min,
-    x_max and y_max, or a list with a dictionary of ``boxes`` and ``labels`` for every image (also
+    ``truth`` is a data set's folder, or what :func:`open` returns (of which ``split`` is taken, or
+    test); a COCO file; a Dataset; a LabelSet; or boxes in memory: a table with image, label,
+    x_min, y_min, x_max and y_max, or a list with a dictionary of ``boxes`` and ``labels`` for every image (also
     ``iscrowd``, ``area``, ``image_id``). ``predictions`` is a file or folder that
     ``medmnist-det evaluate`` reads, a LabelSet, what :func:`aggregate` returns, or boxes in memory
     with a ``score`` (in lists ``scores``), with which nothing is taken for granted:
@@ -68,7 +68,9 @@ def evaluate(
     ``predictions`` on the same resamples, :class:`~medmnist_det.front.scores.Compared`. Raises
     ValueError or TypeError that names the argument.
     """
-    given = [iou] if isinstance(iou, int | float | str) else list(iou or ())
+    given: list[Any] = [] if iou is None else [iou]
+    if isinstance(iou, Iterable) and not isinstance(iou, str):
+        given = list(iou)
     options = Options(
         metrics=tuple(parse_metric(str(one)) for one in given) or HEADLINE,
         engine=engine,
@@ -91,7 +93,7 @@ def evaluate(
     return Compared(compared, source.images)
 
 
-def _truth(truth: Data, split: str, about: About) -> tuple[Source, Held]:
+def _truth(truth: Data, split: str | None, about: About) -> tuple[Source, Held]:
     """Return a truth, and what its images and classes are known by."""
     if isinstance(truth, str | Path | Folder):
         about.refuse("truth", "on disk")
@@ -101,9 +103,12 @@ def _truth(truth: Data, split: str, about: About) -> tuple[Source, Held]:
             raise InputError(
                 f"{path}: there is no such truth; name a COCO file, or the folder of a data set"
             )
-        source = open_truth(path, split, path if single else None)
+        if single:
+            refuse_split(split, "truth", "a file")
+        source = open_truth(path, split or "test", path if single else None)
         nothing = LabelSet.__new__(LabelSet)
         return source, Held(label_set=nothing)
+    refuse_split(split, "truth", "held in memory")
     held = in_memory(truth, "truth", about, zero_area=True)
     if held.label_set.raters is not None:
         raise InputError(
@@ -139,7 +144,7 @@ def _read(
         labels, name = _of_rater(label_set, what, rater), f"{what}, rater {rater}"
     elif rater is not None:
         raise InputError(f"{what}: does not say who drew its boxes; leave rater= out")
-    image = _images(held, what, source.truth, known, complete=held.in_order and not drawn)
+    image = _images(held, what, source, known, complete=held.in_order and not drawn)
     boxes = Boxes.of_labels(
         labels,
         image=image[labels.image],
@@ -169,9 +174,10 @@ def _of_rater(label_set: LabelSet, what: str, rater: str | None) -> Any:
     return label_set.labels.of_rater(names.index(rater))
 
 
-def _images(held: Held, what: str, truth: Truth, known: Held, *, complete: bool) -> np.ndarray:
+def _images(held: Held, what: str, source: Source, known: Held, *, complete: bool) -> np.ndarray:
     """Return the row in the truth of every image of predictions."""
     ids: Sequence[Any] = held.label_set.images.ids
+    truth = source.truth
     of_truth = known.label_set.images.ids if known.in_order else None
     if held.nameless:
         if of_truth is None:
@@ -193,10 +199,10 @@ def _images(held: Held, what: str, truth: Truth, known: Held, *, complete: bool)
     row = {key: k for k, key in enumerate(truth.ids)}
     unknown = [key for key in ids if key not in row]
     if unknown:
+        remedy = source.hint(set(ids)) or "list all images of the truth (images=)"
         raise InputError(
-            f"{what}: {len(unknown):,} of its {len(ids):,} images are not in {truth.source} (the "
-            f"first: {shown(unknown[0])}); the truth lists all images, those "
-            "without a box included"
+            f"{what}: {len(unknown):,} of its {len(ids):,} images are not in {truth.source} "
+            f"(first: {shown(unknown[0])}); {remedy}"
         )
     if complete and len(ids) < len(truth.ids):
         raise InputError(

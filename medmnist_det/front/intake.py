@@ -11,7 +11,7 @@ from typing import Any
 
 from annotators.crowd_files import as_crowd
 from annotators.sources import Source, open_crowds
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.folder import Folder
 from medmnist_det.formats.data_frame import is_table, read_table
 from medmnist_det.formats.items import read_items
@@ -95,7 +95,7 @@ def _asked(label_set: LabelSet, what: str, drawn: bool) -> LabelSet:
 
 
 def crowd_source(
-    crowd: Data, split: str, raters: str | Sequence[Any] | None, about: About
+    crowd: Data, split: str | None, raters: str | Sequence[Any] | None, about: About
 ) -> tuple[Source, Folder | None]:
     """Return crowd labels, and the data set that they are of, if they are.
 
@@ -108,17 +108,25 @@ def crowd_source(
         path = crowd.path if isinstance(crowd, Folder) else Path(crowd)
         folder = Folder.open(path) if path.is_dir() else None
         if folder is None:
+            refuse_split(split, "crowd", "a file")
             source = next(open_crowds(path, path, (), only))
             tell(source.crowd.assumed)
         else:
-            source = next(open_crowds(path, None, (split,), only))
+            source = next(open_crowds(path, None, (split or "train",), only))
     else:
+        refuse_split(split, "crowd", "held in memory")
         held = in_memory(crowd, "crowd", about, drawn=True)
         ids = tuple(range(1, len(held.label_set.labels) + 1))
         found = as_crowd("crowd", held.label_set, ids, only, "nothing says who looked")
         source, folder = Source(name="crowd", path=Path("crowd"), crowd=found), None
         tell(f"{one}; say who did with assigned=" for one in found.assumed)
     return source, folder
+
+
+def refuse_split(split: str | None, what: str, form: str) -> None:
+    """Raise InputError where a split is asked of what has none."""
+    if split is not None:
+        raise InputError(f"split={shown(split)}: {what} is {form} and has no splits; leave it out")
 
 
 def tell(sentences: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 import medmnist_det
 from medmnist_det.formats.data_frame import to_frame
 from medmnist_det.front.intake import About, in_memory
-from tests.medmnist_det.front.data import LOOKED, ROWS, columns, items
+from tests.medmnist_det.front.data import COLUMNS, LOOKED, ROWS, columns, items
 
 
 def held(data, **about):
@@ -74,14 +74,14 @@ def test_what_nobody_said_is_assumed_aloud_once_and_points_at_the_caller():
 
 
 def changed(**cells):
-    return {name: cells.get(name, column) for name, column in columns().items()}
+    return columns() | cells
 
 
 @pytest.mark.parametrize(
     ("table", "about", "message"),
     [
         ({k: v for k, v in columns().items() if k != "rater"}, {}, "no column rater"),
-        ({"image": [1]}, {}, r"crowd: the table has no column x_min"),
+        ({"image": [1]}, {}, r"crowd: the table has no column label, rater, x_min, y_min"),
         (changed(x_min=[10, "ten", 11, 20, 21]), {}, r"crowd: row 1 has 'ten' as x_min; give a number"),
         (changed(x_min=[10, 99, 11, 20, 21]), {}, r"crowd: row 1 .* has a negative size"),
         (changed(x_min=[10, 61, 11, 20, 21]), {}, r"crowd: row 1 .* has no area"),
@@ -92,6 +92,15 @@ def changed(**cells):
         (changed(label=[1.5, 1, 2, 2, 2]), {}, r"row 0 has 1.5 as label"),
         (changed(rater=["ann", None, "eve", "ann", "bob"]), {}, r"row 1 has None as rater"),
         (changed(rater=["1", 1, "eve", "ann", "bob"]), {}, r"a rater '1' and a rater 1"),
+        (changed(score=[1]), {}, r"crowd: score has 1 rows, image has 5"),
+        (changed(x_min=[1, 2]), {}, r"crowd: x_min has 2 rows, image has 5"),
+        (changed(label="cat"), {}, r"crowd: label is 'cat'; give a value for every row"),
+        (pandas.DataFrame([ROWS[0]], columns=[*COLUMNS[:-1], "label"]).assign(y_max=9), {}, r"the table has two columns label"),
+        (columns() | {"boxes": [[1, 2], [3]]}, {}, r"crowd: boxes are no numbers in the shape \(n, 4\)"),
+        (columns() | {"boxes": [[1, 2, 3]]}, {}, r"crowd: boxes have shape \(1, 3\), not \(n, 4\)"),
+        (columns(), {"assigned": 5}, r"pairs of image and rater, not 5"),
+        (columns(), {"assigned": ["ab"]}, r"pairs of image and rater, not 'ab'"),
+        (columns(), {"assigned": pandas.DataFrame({"image": ["a"]})}, r"assigned: the table has no columns image and rater"),
         (columns(), {"images": ["a"]}, r"row 3 is on image 'b', which images= does not list"),
         (columns(), {"images": ["a", "b", "a"]}, r"images: 'a' is there twice"),
         (columns(), {"images": "ab"}, r"images='ab': give a list"),
@@ -117,6 +126,8 @@ def test_bad_tables_are_refused_in_one_sentence_that_names_the_row(table, about,
     ("change", "message"),
     [
         (lambda one: one | {"boxes": one["boxes"][:, :3]}, r"image 0: boxes have shape \(3, 3\), not"),
+        (lambda one: one | {"boxes": [[1, 2], [3]]}, r"image 0: boxes are no numbers"),
+        (lambda one: one | {"labels": 1}, r"image 0: labels are 1; give one for every box"),
         (lambda one: one | {"labels": one["labels"][1:]}, r"image 0: labels have shape \(2,\), not \(3,\)"),
         (lambda one: {k: v for k, v in one.items() if k != "labels"}, "image 0 has boxes and no labels"),
         (lambda one: {k: v for k, v in one.items() if k != "boxes"}, "image 0 has no boxes"),
@@ -153,3 +164,32 @@ def test_tensors_of_any_precision_are_taken():
     assert found.images.ids == (97, 98, 99)
     assert found.labels.label.tolist() == [0, 0, 1, 1, 1]
     assert found.labels.box[0].tolist() == list(ROWS[0][3:])
+
+
+def test_who_looked_is_a_mapping_pairs_or_a_table():
+    pairs = [(image, rater) for image, raters in LOOKED.items() for rater in raters]
+    table = pandas.DataFrame(pairs, columns=["image", "rater"])
+    images = ["a", "b", "c"]
+    expected = held(columns(), images=images, assigned=LOOKED)
+    for assigned in (pairs, table, polars.from_pandas(table)):
+        assert held(columns(), images=images, assigned=assigned).labels == expected.labels
+
+
+def test_a_crowd_that_drew_nothing_needs_classes_and_gives_nothing():
+    nothing = [{"boxes": [], "labels": [], "raters": [], "rater_list": ["ann", "bob"]}]
+    with pytest.raises(ValueError, match="nothing names the crowd's classes: .* classes= does"):
+        medmnist_det.aggregate(nothing)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert len(medmnist_det.aggregate(nothing, classes=["cat"])) == 0
+
+
+def test_a_split_is_of_data_sets_only(small):
+    with pytest.raises(ValueError, match="split='val': crowd is held in memory and has no splits"):
+        medmnist_det.aggregate(small.crowd("val"), split="val")
+    with pytest.raises(ValueError, match="split='val': crowd is a file and has no splits"):
+        medmnist_det.aggregate(small.crowd_file("val"), split="val")
+    with pytest.raises(ValueError, match="split='val': truth is a file"):
+        medmnist_det.evaluate(small.truth_file("val"), small.truth("val"), split="val")
+    with pytest.raises(ValueError, match="split='val': truth is held in memory"):
+        medmnist_det.evaluate(small.truth("val"), small.truth("val"), split="val")
