@@ -46,8 +46,8 @@ def evaluate(
 
     ``truth`` is a data set's folder, or what :func:`open` returns (of which ``split`` is taken, or
     test); a COCO file; a Dataset; a LabelSet; or boxes in memory: a table with image, label,
-    x_min, y_min, x_max and y_max, or a list with a dictionary of ``boxes`` and ``labels`` for every image (also
-    ``iscrowd``, ``area``, ``image_id``). ``predictions`` is a file or folder that
+    x_min, y_min, x_max and y_max, or a list with a dictionary of ``boxes`` and ``labels`` for every
+    image (also ``iscrowd``, ``area``, ``image_id``). ``predictions`` is a file or folder that
     ``medmnist-det evaluate`` reads, a LabelSet, what :func:`aggregate` returns, or boxes in memory
     with a ``score`` (in lists ``scores``), with which nothing is taken for granted:
 
