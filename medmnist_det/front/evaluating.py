@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +17,11 @@ from evaluation.read.predictions import Predictions, checked, read_predictions
 from evaluation.read.source import Source, open_truth
 from evaluation.scores import score_problem
 from medmnist_det.arguments import called_from_python
-from medmnist_det.errors import InputError, listed, shown
+from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder
 from medmnist_det.formats.rows import Held
 from medmnist_det.front.intake import About, Classes, Data, Images, in_memory, refuse_split, tell
+from medmnist_det.front.matching import class_rows, image_rows, of_rater
 from medmnist_det.front.scores import Compared, Evaluated
 from medmnist_det.labels import LabelSet
 
@@ -93,8 +95,8 @@ def evaluate(
     return Compared(compared, source.images)
 
 
-def _truth(truth: Data, split: str | None, about: About) -> tuple[Source, Held]:
-    """Return a truth, and what its images and classes are known by."""
+def _truth(truth: Data, split: str | None, about: About) -> tuple[Source, Held | None]:
+    """Return a truth, and what its images and classes are known by; None: it is on disk."""
     if isinstance(truth, str | Path | Folder):
         about.refuse("truth", "on disk")
         path = truth.path if isinstance(truth, Folder) else Path(truth)
@@ -106,8 +108,7 @@ def _truth(truth: Data, split: str | None, about: About) -> tuple[Source, Held]:
         if single:
             refuse_split(split, "truth", "a file")
         source = open_truth(path, split or "test", path if single else None)
-        nothing = LabelSet.__new__(LabelSet)
-        return source, Held(label_set=nothing)
+        return source, None
     refuse_split(split, "truth", "held in memory")
     held = in_memory(truth, "truth", about, zero_area=True)
     if held.label_set.raters is not None:
@@ -118,37 +119,33 @@ def _truth(truth: Data, split: str | None, about: About) -> tuple[Source, Held]:
     found = truth_of(held.label_set)
     sizes = found.sizes if held.sized else None
     place = getattr(truth, "image_folder", None)
-    table = Truth(
-        source=found.source, ids=found.ids, names=found.names, sizes=sizes, classes=found.classes,
-        boxes=found.boxes,
-    )  # fmt: skip
+    table = replace(found, sizes=sizes)
     return Source(truth=table, data=None, split=None, images=place, facts={}), held
 
 
 def _read(
-    given: Data, what: str, source: Source, known: Held, rater: str | None, about: About
+    given: Data, what: str, source: Source, known: Held | None, rater: str | None, about: About
 ) -> Predictions:
     """Return predictions for a truth, wherever they are."""
     if isinstance(given, str | Path):
+        About(assigned=about.assigned).refuse(what, "a file")
         return read_predictions(Path(given), source.truth, rater=rater, hint=source.hint)
-    # The images of a detector are the truth's; those of raters may be fewer.
-    mine = About(assigned=about.assigned, classes=about.classes)
-    form = LabelSet if isinstance(getattr(given, "labels", None), LabelSet) else type(given)
-    mine = About() if form is LabelSet or hasattr(given, "label_set") else mine
-    held = in_memory(given, what, mine, scored=rater is None, drawn=rater is not None,
-                     zero_area=True)  # fmt: skip
-    label_set, drawn = held.label_set, isinstance(given, LabelSet) or form is LabelSet
-    drawn = drawn or rater is not None or hasattr(given, "label_set")
+    whole = _whole(given)
+    mine = About(assigned=about.assigned, classes=None if whole else about.classes)
+    held = in_memory(
+        given, what, mine, scored=rater is None, drawn=rater is not None, zero_area=True
+    )
+    label_set, drawn = held.label_set, whole or rater is not None
     labels, name = label_set.labels, what
     if label_set.raters is not None:
-        labels, name = _of_rater(label_set, what, rater), f"{what}, rater {rater}"
+        labels, name = of_rater(label_set, what, rater), f"{what}, rater {rater}"
     elif rater is not None:
         raise InputError(f"{what}: does not say who drew its boxes; leave rater= out")
-    image = _images(held, what, source, known, complete=held.in_order and not drawn)
+    image = image_rows(held, what, source, known, complete=held.in_order and not drawn)
     boxes = Boxes.of_labels(
         labels,
         image=image[labels.image],
-        label=_classes(held, what, source.truth, known)[labels.label],
+        label=class_rows(held, what, source.truth, known)[labels.label],
         area=None,
         iscrowd=None,
     )
@@ -161,89 +158,11 @@ def _read(
     return checked(what, boxes, warnings=copies, name=name, drawn=drawn, looked=looked)
 
 
-def _of_rater(label_set: LabelSet, what: str, rater: str | None) -> Any:
-    names = [str(one) for one in label_set.raters or ()]
-    if rater not in names:
-        found = "the boxes of" if rater is None else f"no rater {rater!r} among"
-        raise InputError(
-            f"{what}: holds {found} {len(names)} raters; choose one with rater=, of {listed(names)}"
-        )
-    if label_set.labels.assigned is None:
-        tell([f"{what}: rater {rater} is taken to have looked at every image; say who looked with "
-              "assigned="])  # fmt: skip
-    return label_set.labels.of_rater(names.index(rater))
-
-
-def _images(held: Held, what: str, source: Source, known: Held, *, complete: bool) -> np.ndarray:
-    """Return the row in the truth of every image of predictions."""
-    ids: Sequence[Any] = held.label_set.images.ids
-    truth = source.truth
-    of_truth = known.label_set.images.ids if known.in_order else None
-    if held.nameless:
-        if of_truth is None:
-            raise InputError(
-                f"{what}: its items have no image_id, without which item k could be any image of "
-                f"{truth.source}; add it, or give the truth as a list or Dataset in the same order"
-            )
-        if len(ids) != len(of_truth):
-            raise InputError(
-                f"{what}: has {len(ids):,} items, truth {len(of_truth):,}; give one for every "
-                "image, those without a box included"
-            )
-        ids = of_truth
-    elif known.nameless:
-        raise InputError(
-            "truth: its items have no image_id, so that images of "
-            f"{what}, which have, cannot be found; add it"
-        )
-    row = {key: k for k, key in enumerate(truth.ids)}
-    unknown = [key for key in ids if key not in row]
-    if unknown:
-        remedy = source.hint(set(ids)) or "list all images of the truth (images=)"
-        raise InputError(
-            f"{what}: {len(unknown):,} of its {len(ids):,} images are not in {truth.source} "
-            f"(first: {shown(unknown[0])}); {remedy}"
-        )
-    if complete and len(ids) < len(truth.ids):
-        raise InputError(
-            f"{what}: has items for {len(ids):,} of the truth's {len(truth.ids):,} images; give "
-            "one for every image, those without a box included"
-        )
-    return np.array([row[key] for key in ids], dtype=np.int64)
-
-
-def _classes(held: Held, what: str, truth: Truth, known: Held) -> np.ndarray:
-    """Return the row among the truth's classes of every class of predictions."""
-    mine = held.label_set.classes
-    if held.indices and not known.indices:
-        raise InputError(
-            f"{what}: Detections without data['class_name'] count classes from 0, the truth's "
-            "labels are numbers of their own; add class_name"
-        )
-    if held.numbered and known.numbered:
-        wanted, there = mine.ids, truth.classes.ids
-    elif held.named and known.named:
-        wanted, there = mine.names, truth.classes.names
-    else:
-        a, b = ("numbers", "names") if held.numbered else ("names", "numbers")
-        raise InputError(
-            f"{what}: its labels are {a}, the truth's are {b}; give classes={{number: name}}"
-        )
-    row = {key: k for k, key in enumerate(there)}
-    if len(row) < len(there):
-        raise InputError("truth: two of its classes have one name; give labels as numbers")
-    used = set(np.unique(held.label_set.labels.label).tolist())
-    for k, key in enumerate(wanted):
-        if key not in row and k in used:
-            zero = all(isinstance(one, int) and one + 1 in row for one in wanted)
-            hint = "they seem to count classes from 0: add 1 to each" if zero else (
-                "name all classes with classes= where the truth has no box of some"
-            )  # fmt: skip
-            raise InputError(
-                f"{what}: label {shown(key)} is not among those of {truth.source}, "
-                f"{listed(there)}; {hint}"
-            )
-    return np.array([row.get(key, 0) for key in wanted], dtype=np.int64)
+def _whole(given: Data) -> bool:
+    """Return whether something is a label set, or holds one: labels that somebody drew or fused."""
+    return isinstance(given, LabelSet) or any(
+        isinstance(getattr(given, name, None), LabelSet) for name in ("label_set", "labels")
+    )
 
 
 # A detector that counts classes from another number scores next to nothing on its labels.
