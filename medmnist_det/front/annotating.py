@@ -73,13 +73,13 @@ def annotate(
         about.refuse("truth", "a file")
         label_set = read_coco(Path(truth))
     else:
-        sized = size is not None or isinstance(images, dict) or _knows_sizes(truth)
-        if not sized:
+        held = in_memory(truth, "truth", about)
+        if not held.sized:
             raise InputError(
                 "size: how large the images are decides where boxes can lie; give (width, height), "
                 "or images={image: (width, height)}"
             )
-        label_set = in_memory(truth, "truth", about).label_set
+        label_set = held.label_set
     crowd = simulated(
         label_set.classes.names, seed, preset=preset, annotators=annotators,
         proficiency=proficiency, family=family, box_noise=box_noise, spurious=spurious,
@@ -97,11 +97,3 @@ def annotate(
         left_out=found.left_out,
         notes=crowd.notes,
     )
-
-
-def _knows_sizes(truth: Data) -> bool:
-    held = any(isinstance(getattr(truth, name, None), LabelSet) for name in ("label_set", "labels"))
-    items = isinstance(truth, list | tuple) and all(
-        isinstance(one, dict) and "width" in one for one in truth
-    )
-    return held or isinstance(truth, LabelSet) or items
