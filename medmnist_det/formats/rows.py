@@ -126,6 +126,8 @@ def hold(
 
 def name_of(value: Any) -> Name | None:
     """Return a whole number or a text as Python's own; None for what can name nothing."""
+    if type(value) is int or type(value) is str:
+        return value
     if hasattr(value, "item") and getattr(value, "size", 1) != 0:
         try:
             value = value.item()  # numpy's and torch's single values

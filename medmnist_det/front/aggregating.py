@@ -122,6 +122,18 @@ def aggregate(
     ``raters`` keeps images that all of these looked at. ``iou``, ``weights`` and ``iterations`` are
     the options of the method. With ``out``, ``out/METHOD/NAME.json`` is written. Raises ValueError
     or TypeError that names the argument.
+
+    >>> table = {
+    ...     "image": ["a.png"] * 3,
+    ...     "rater": ["ann", "bob", "eve"],
+    ...     "label": ["cat", "cat", "dog"],
+    ...     "boxes": [[10, 10, 60, 50], [12, 10, 60, 52], [11, 9, 61, 50]],
+    ... }
+    >>> fused = aggregate(table, method="majority-vote", assigned="all")
+    >>> fused
+    Aggregated: 1 labels on 1 images by majority-vote
+    >>> fused.to_frame()[["image", "label", "boxes"]].values.tolist()
+    [['a.png', 'cat', 3]]
     """
     about = About(images=images, assigned=assigned, classes=classes, size=size)
     source, folder = crowd_source(crowd, split, raters, about)

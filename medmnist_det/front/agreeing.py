@@ -96,6 +96,10 @@ def agreement(
     of :func:`aggregate`, with the same assumptions. ``iou`` is above which boxes are about one
     place, ``map_iou`` from which a box counts in the mAP. Raises ValueError or TypeError that
     names the argument, also where no image was looked at by two.
+
+    >>> cat = {"boxes": [[10, 10, 60, 50], [12, 10, 60, 52]], "labels": ["cat", "cat"]}
+    >>> agreement([cat | {"raters": ["ann", "bob"]}], assigned="all")["alpha"]
+    1.0
     """
     about = About(images=images, assigned=assigned, classes=classes, size=size)
     source, _ = crowd_source(crowd, split, raters, about)

@@ -67,6 +67,11 @@ def annotate(
     as {image: (width, height)}. ``classes`` are all class names, or {label: name}; without it the
     classes are those that occur. With ``out``, the files of ``medmnist-det annotate`` are written
     there. Other arguments are its options. Raises ValueError or TypeError.
+
+    >>> truth = [{"boxes": [[10, 10, 60, 50]], "labels": ["cat"]}, {"boxes": [], "labels": []}]
+    >>> crowd = annotate(truth, annotators=2, size=(100, 80), classes=["cat", "dog"])
+    >>> crowd.labels.raters
+    (1, 2)
     """
     about = About(images=images, classes=classes, size=size)
     if isinstance(truth, str | Path):

@@ -69,6 +69,15 @@ def evaluate(
     Returns :class:`~medmnist_det.front.scores.Evaluated`; with ``other``, which is compared with
     ``predictions`` on the same resamples, :class:`~medmnist_det.front.scores.Compared`. Raises
     ValueError or TypeError that names the argument.
+
+    >>> truth = [{"boxes": [[10, 10, 60, 50]], "labels": ["cat"]}, {"boxes": [], "labels": []}]
+    >>> found = [
+    ...     {"boxes": [[12, 11, 61, 48]], "labels": ["cat"], "scores": [0.9]},
+    ...     {"boxes": [], "labels": [], "scores": []},
+    ... ]
+    >>> scores = evaluate(truth, found)
+    >>> round(scores["mAP@0.4"], 3), round(scores["AP"], 3)
+    (1.0, 0.8)
     """
     given: list[Any] = [] if iou is None else [iou]
     if isinstance(iou, Iterable) and not isinstance(iou, str):
