@@ -21,7 +21,7 @@ from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder
 from medmnist_det.formats.rows import Held
 from medmnist_det.front.intake import About, Classes, Data, Images, in_memory, refuse_split, tell
-from medmnist_det.front.matching import class_rows, image_rows, of_rater
+from medmnist_det.front.matching import class_rows, image_rows, of_rater, raters_of
 from medmnist_det.front.scores import Compared, Evaluated
 from medmnist_det.labels import LabelSet
 
@@ -120,9 +120,10 @@ def _truth(truth: Data, split: str | None, about: About) -> tuple[Source, Held |
         return source, None
     refuse_split(split, "truth", "held in memory")
     held = in_memory(truth, "truth", about, zero_area=True)
-    if held.label_set.raters is not None:
+    who = raters_of(held.label_set)
+    if len(who) > 1:
         raise InputError(
-            "truth: holds the boxes of several raters; fuse them with aggregate(), or take one "
+            f"truth: holds the boxes of {len(who)} raters; fuse them with aggregate(), or take one "
             "rater's"
         )
     found = truth_of(held.label_set)
@@ -146,7 +147,7 @@ def _read(
     )
     label_set, drawn = held.label_set, whole or rater is not None
     labels, name = label_set.labels, what
-    if label_set.raters is not None:
+    if len(raters_of(label_set)) > 1 or (rater is not None and label_set.raters is not None):
         labels, name = of_rater(label_set, what, rater), f"{what}, rater {rater}"
     elif rater is not None:
         raise InputError(f"{what}: does not say who drew its boxes; leave rater= out")

@@ -15,6 +15,14 @@ from medmnist_det.front.intake import tell
 from medmnist_det.labels import Labels, LabelSet
 
 
+def raters_of(label_set: LabelSet) -> set[int]:
+    """Return the rows of the raters who drew or looked; a label set may be of one of many."""
+    labels = label_set.labels
+    drew = [] if labels.rater is None else labels.rater.tolist()
+    looked = [] if labels.assigned is None else labels.assigned[:, 1].tolist()
+    return {*drew, *looked}
+
+
 def of_rater(label_set: LabelSet, what: str, rater: str | None) -> Labels:
     """Return one rater's labels, and tell where it is assumed who looked. Raises InputError."""
     names = [str(one) for one in label_set.raters or ()]

@@ -219,7 +219,7 @@ def test_errors_speak_of_arguments(small, files, options, message):
 
 def test_a_truth_of_several_raters_is_refused(small):
     crowd = small.crowd("train")
-    with pytest.raises(ValueError, match="truth: holds the boxes of several raters; fuse them"):
+    with pytest.raises(ValueError, match="truth: holds the boxes of 3 raters; fuse them"):
         medmnist_det.evaluate(crowd, crowd, rater=1)
 
 
@@ -243,3 +243,14 @@ def test_reports_and_figures_of_boxes_in_memory(small, files, tmp_path):
     with pytest.raises(ValueError, match=r"evaluate\(errors=True\)"):
         bare.write_report(tmp_path / "other.html")
     assert not (tmp_path / "other.html").exists()
+
+
+def test_the_labels_of_one_rater_are_truth_and_predictions_without_a_word(small):
+    one = medmnist_det.Dataset(small.path, "train", "rater:2")
+    expected = medmnist_det.evaluate(small.path, small.crowd("train"), split="train", rater=2)
+    for given in (one, small.labels("train", "rater:2")):
+        found = medmnist_det.evaluate(small.path, given, split="train")
+        assert found["mAP@0.4"] == expected["mAP@0.4"]
+        assert found.assessment.scores.images == len(one)
+    itself = medmnist_det.evaluate(one, [target for _, target in one])
+    assert itself["mAP@0.4"] == pytest.approx(1)
