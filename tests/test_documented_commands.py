@@ -51,6 +51,12 @@ def test_the_pages_show_every_command():
     assert shown == {name.replace("_", "-") for name in everything}
 
 
+def test_the_python_page_does_everything_in_fifteen_lines_each():
+    scripts = [one for one in blocks("docs/python.md") if isinstance(one, str)]
+    assert len(scripts) == 5
+    assert all(len(one.splitlines()) <= 15 for one in scripts)
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
