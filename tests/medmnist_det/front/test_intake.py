@@ -1,5 +1,6 @@
 """Whatever form a crowd has in memory, the same labels come of it; what is ambiguous is refused."""
 
+import json
 import warnings
 
 import numpy as np
@@ -193,3 +194,12 @@ def test_a_split_is_of_data_sets_only(small):
         medmnist_det.evaluate(small.truth_file("val"), small.truth("val"), split="val")
     with pytest.raises(ValueError, match="split='val': truth is held in memory"):
         medmnist_det.evaluate(small.truth("val"), small.truth("val"), split="val")
+
+
+def test_what_a_file_leaves_unsaid_is_told_too(small, tmp_path):
+    content = json.loads(small.crowd_file("val").read_text())
+    for image in content["images"]:
+        del image["rater_list"]
+    (tmp_path / "crowd.json").write_text(json.dumps(content))
+    with pytest.warns(UserWarning, match=r"crowd\.json: no image has a rater_list: all 3 raters"):
+        medmnist_det.aggregate(tmp_path / "crowd.json", "majority-vote")
