@@ -20,7 +20,7 @@ from medmnist_det.drawing import (
     panels,
     rows_high,
     sampled,
-    save,
+    save_all,
     shorten,
 )
 from medmnist_det.errors import InputError
@@ -39,11 +39,22 @@ if TYPE_CHECKING:
 _MOST_ROWS = 40
 
 
-def draw_scenes(
-    path: Path, folder: Folder, split: Split, scenes: int = 3, raters: Sequence[int] | None = None
-) -> None:
-    """Write one picture of a few scenes (:func:`scenes_figure`). Raises InputError."""
-    save(path, scenes_figure(folder, split, scenes, raters))
+def write_pictures(
+    out: Path, folder: Folder, split: Split, scenes: int = 3, formats: Sequence[str] = ("png",)
+) -> list[Path]:
+    """Write scenes, matrices and, where raters looked at the split, their box errors.
+
+    Return the paths. Raises InputError.
+    """
+    described = read_json(folder.annotators_file)
+    made = {
+        "scenes": scenes_figure(folder, split, scenes),
+        "matrices": matrices_figure(described),
+    }
+    if split in CROWD_SPLITS:
+        made["boxes"] = boxes_figure(folder.truth(split), folder.crowd_with_provenance(split))
+    written = [save_all(out, name, figure, formats) for name, figure in made.items()]
+    return [path for paths in written for path in paths]
 
 
 def scenes_figure(
@@ -115,11 +126,6 @@ def _skills(described: dict[str, Any]) -> Float[np.ndarray, " R"]:
     """Return the mean diagonal of every annotator's matrix: how well it names what is there."""
     matrices = [np.array(one["matrix"]) for one in described["annotators"]]
     return np.array([np.diagonal(matrix)[:-1].mean() for matrix in matrices])
-
-
-def draw_matrices(path: Path, annotators: Path) -> None:
-    """Write one picture of the annotators of an ``annotators.json``. Raises InputError."""
-    save(path, matrices_figure(read_json(annotators)))
 
 
 @drawn

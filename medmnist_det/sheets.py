@@ -46,7 +46,7 @@ class Row:
 def sheet_figure(
     rows: Sequence[Row], truth: LabelSet | None, crowd: LabelSet | None, caption: str
 ) -> Figure:
-    """Return a sheet. With the truth it has a panel of its own, and lies dashed beneath every other.
+    """Return a sheet. The truth has a panel of its own, and lies dashed beneath every other.
 
     What a rater got wrong is marked where the crowd labels come with provenance. Row by row only
     the raters that it names are shown: a sheet has as many columns as its longest row.
@@ -62,7 +62,7 @@ def sheet_figure(
     lines = _folded(caption, columns)
     total = sum(heights) + _HEAD * len(rows) + _FOOT + 0.18 * len(lines)
     figure = Figure((columns * (_PANEL + _GAP) + _GAP, total))
-    # The figure's size as shares of itself: layouts would move the panels, and tags off their boxes.
+    # Placed by hand: a layout would move the panels, and tags off their boxes.
     wide, high = figure.get_size_inches()
     top, left_out = total, 0
     for row, height in zip(rows, heights, strict=True):
@@ -176,8 +176,9 @@ class _Sketch:
         tags = [(labels.box[k], *self._said(crowd, truth, k)) for k in mine]
         for box, _, colour in tags:
             self._frame(box, colour, "-", 1.4)
-        if truth is not None and labels.true_object is not None:
-            found = set(labels.true_object[mine].tolist())
+        objects = labels.true_object
+        if truth is not None and objects is not None:
+            found = set(objects[mine].tolist())
             missed = [k for k in _rows(truth, self.image) if k not in found]
             names = [self.names[truth.labels.label[k]] for k in missed]
             tags += [
