@@ -168,6 +168,9 @@ def skills_figure(raters: Raters, names: Sequence[int | str], truth: Raters) -> 
     one_by_one.plot(estimate[shown], rows, "o", color=BLUE, label="estimated", markersize=5)
     one_by_one.set(xlim=(low, 1.02), xlabel="skill", ylabel="rater")
     one_by_one.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+    for axis in (all_of_them, one_by_one):
+        axis.locator_params(nbins=5, axis="x")
+    all_of_them.locator_params(nbins=5, axis="y")
     captioned(
         figure,
         "skill: the probability that a rater finds an object and names it right",
@@ -195,7 +198,9 @@ def boxes_figure(raters: Raters, names: Sequence[int | str], truth: Raters | Non
             axis.set_yticklabels([])
         axis.axvline(0, color=PALE, lw=1)
         bias, spread = 100 * raters.box_bias[order, k], 100 * raters.box_spread[order, k]
-        axis.errorbar(bias, rows, xerr=spread, fmt="o", color=BLUE, lw=1.5, label="estimated")
+        axis.errorbar(
+            bias, rows, xerr=spread, fmt="o", color=BLUE, lw=1.5, label="estimated", markersize=5
+        )
         if truth is not None and truth.box_bias is not None and truth.box_spread is not None:
             true = 100 * truth.box_bias[order, k]
             axis.plot(true, rows, "D", color="none", markeredgecolor=VERMILION, label="true mean")
@@ -203,7 +208,7 @@ def boxes_figure(raters: Raters, names: Sequence[int | str], truth: Raters | Non
         axis.set_title({"x": "centre, x", "y": "centre, y"}.get(what, what))
     axes[0][0].set_ylabel("rater")
     handles, texts = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, texts, loc="outside upper center", ncols=2, frameon=False)
+    figure.legend(handles[::-1], texts[::-1], loc="outside upper center", ncols=2, frameon=False)
     captioned(
         figure,
         "estimated errors of boxes: mean, and one standard deviation to both sides",
@@ -242,7 +247,7 @@ def pairs_figure(
     values, images = values[np.ix_(kept, kept)], images[np.ix_(kept, kept)]
     known = np.isfinite(values)
     texts, counted = _pair_texts(values, images)
-    side, room = side_of(len(ticks) if texts is None else 1.4 * len(ticks)), room_for(ticks)
+    side, room = side_of(len(ticks)) * (1.0 if texts is None else 1.4), room_for(ticks)
     figure, axes = panel(max(side + room + 1.4, 5.2), max(side + room + 1.2, 3.6))
     image = heat_map(axes, values, ticks, ticks, two_decimals, texts=texts)
     same = np.array_equal(known, known.T) and np.allclose(values[known], values.T[known])

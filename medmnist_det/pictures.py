@@ -191,6 +191,7 @@ def boxes_figure(truth: LabelSet, crowd: LabelSet) -> Figure:
         axes.plot([first, third], [row, row], color=BLUE, lw=4, solid_capstyle="butt")
         axes.plot([middle], [row], "o", color="#ffffff", markeredgecolor=INK, markersize=6)
     axes.set(xlim=(0, 1), xlabel="IoU of a drawn box with its object", ylabel="rater (n: boxes)")
-    axes.set_title("Box errors by rater: median, half and nine tenths of the boxes")
-    captioned(figure, sampled(len(shown), len(order), "raters"))
+    axes.set_title("Box errors by rater")
+    said = "dot: median; thick line: half of the boxes; thin line: nine tenths"
+    captioned(figure, said, sampled(len(shown), len(order), "raters"))
     return figure

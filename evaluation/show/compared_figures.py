@@ -27,7 +27,10 @@ from medmnist_det.drawing import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LOOKS: tuple[dict[str, Any], ...] = ({"color": BLUE, "marker": "o"}, {"color": VERMILION, "marker": "s"})
+_LOOKS: tuple[dict[str, Any], ...] = (
+    {"color": BLUE, "marker": "o"},
+    {"color": VERMILION, "marker": "s"},
+)
 
 
 def _named(found: Comparison) -> list[tuple[str, Assessment]]:
@@ -66,6 +69,9 @@ def both_scores(found: Comparison) -> Figure:
         text = f"{delta.value:+.4f}, p = {delta.p_value:.3f}"
         right.annotate(text, (delta.value, row), (0, 8), textcoords="offset points", ha="center")
     right.set(xlabel="B - A")
+    right.margins(x=0.5)
+    for axis in (left, right):
+        axis.locator_params(axis="x", nbins=5)
     right.set_title("What B gains, 95% intervals")
     right.set_yticklabels([])
     figure.legend(loc="outside lower center", frameon=False)
@@ -88,8 +94,9 @@ def both_curves(found: Comparison) -> Figure:
         axes.plot(RECALLS, middle, color=look["color"], lw=2.6, linestyle=dashes, label=said)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axes.set_title(f"Precision and recall at IoU {metric.thresholds[0]:g}: mean over classes")
-    figure.legend(loc="outside lower center", frameon=False, title="mAP, file")
-    captioned(figure, "thin: the classes")
+    figure.legend(
+        loc="outside lower center", frameon=False, title="mAP, file (thin lines: classes)"
+    )
     return figure
 
 
@@ -111,9 +118,9 @@ def both_classes(found: Comparison) -> Figure:
     for (label, _), look, values in zip(_named(found), _LOOKS, ends, strict=True):
         axes.plot(values, range(len(shown)), **look, linestyle="", markersize=5, label=label)
     name = found.first.scores.metrics[0].name.removeprefix("m")
-    axes.set(xlim=(-0.01, 1.01), xlabel=f"{name} (at the right: B - A)", ylabel="class")
+    axes.set(xlabel=f"{name} (at the right: B - A)", ylabel="class")
     axes.set_title("By class, from B's largest gain on")
-    figure.legend(loc="outside lower center", frameon=False)
+    figure.legend(loc="outside upper center", frameon=False)
     captioned(figure, sampled(len(shown), len(order), "classes"))
     return figure
 

@@ -122,13 +122,16 @@ def calibration(found: Assessment) -> Figure:
     above.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="precision of the boxes")
     above.set_title(f"Scores and what they are worth, IoU {iou:g}: calibration error {error:.3f}")
     above.legend(frameon=False, loc="upper left")
-    left = (np.arange(_BINS) + 0.5) / _BINS
-    wide = 0.92 / _BINS
-    below.bar(left, right, wide, color=BLUE, label="on an object")
-    below.bar(left, boxes - right, wide, bottom=right, color=VERMILION, label="on none, or a copy")
-    below.set(xlim=(0, 1), xlabel="score", ylabel="boxes")
+    middle, wide = (np.arange(_BINS) + 0.5) / _BINS, 0.42 / _BINS
+    below.bar(middle - wide / 2, right, wide, color=BLUE, label="on an object")
+    wrong = boxes - right
+    below.bar(middle + wide / 2, wrong, wide, color=VERMILION, label="on none, or a copy")
+    # A detector writes many more boxes of low scores than of high ones.
+    below.set(xlim=(0, 1), xlabel="score", ylabel="boxes (logarithmic axis)", yscale="log")
+    below.set_ylim(0.5, 2 * max(float(boxes.max(initial=0)), 5.0))
     below.yaxis.set_major_formatter("{x:,.0f}")
-    below.legend(frameon=False, loc="upper center", ncols=2, bbox_to_anchor=(0.5, 1.16))
+    below.yaxis.set_minor_formatter("")
+    below.legend(frameon=False, loc="lower center", ncols=2, bbox_to_anchor=(0.5, 1.0))
     return figure
 
 

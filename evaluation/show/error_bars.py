@@ -17,7 +17,7 @@ _WIDE = 4.5
 
 def error_bars(budgets: Sequence[tuple[str, Budget]], title: str) -> Figure:
     """Return a figure with a bar of 100 points for each named budget."""
-    figure, axes = panel(6.4, 0.45 * len(budgets) + 1.9)
+    figure, axes = panel(6.4, 0.45 * len(budgets) + 2.1)
     name_rows(axes, [name for name, _ in budgets])
     for row, (_, budget) in enumerate(budgets):
         left = 100 - budget.lost
@@ -37,5 +37,5 @@ def error_bars(budgets: Sequence[tuple[str, Budget]], title: str) -> Figure:
             left += width
     axes.set(xlim=(0, 100), xlabel="points of 100 (100 points are a mAP of 1)")
     axes.set_title(title)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return figure

@@ -45,8 +45,8 @@ def classes(found: Assessment) -> Figure:
         values = [one.ap[k] or 0.0 for one in rows]
         mark: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": "os^Dvp"[k % 6]}
         axes.plot(values, range(len(rows)), linestyle="", markersize=5, label=name, **mark)
-    _numbers(axes, rows, [spreads.get(k) for k in shown])
-    axes.set(xlim=(-0.01, 1.01), xlabel="average precision (AP)", ylabel="class")
+    _numbers(axes, names, rows, [spreads.get(k) for k in shown])
+    axes.set(xlabel="average precision (AP)", ylabel="class")
     axes.set_title("By class")
     figure.legend(loc="outside upper center", ncols=4, frameon=False)
     said = f"lines: 95% intervals of {names[0]} over images" if any(spreads.values()) else ""
@@ -64,8 +64,14 @@ def _intervals(found: Assessment) -> dict[int, Interval | None]:
     return class_intervals(matching, metric, resamples=resamples, seed=found.seed)
 
 
-def _numbers(axes: Axes, rows: Sequence[ClassScore], spreads: Sequence[Interval | None]) -> None:
-    """Write the values beside the rows."""
+def _numbers(
+    axes: Axes, names: Sequence[str], rows: Sequence[ClassScore], spreads: Sequence[Interval | None]
+) -> None:
+    """Write the values beside the rows, and above them what they are."""
+    axes.annotate(
+        "   ".join(names), (1, 1), (6, 4), xycoords="axes fraction", textcoords="offset points",
+        fontsize=9, annotation_clip=False,
+    )  # fmt: skip
     size = axes.get_yticklabels()[0].get_fontsize() if rows else 9.0
     for row, (one, spread) in enumerate(zip(rows, spreads, strict=True)):
         values = [f"{value or 0.0:.3f}" for value in one.ap]
