@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -182,8 +183,11 @@ def content(figure: Figure, kind: str) -> bytes:
 
     facts: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
     buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE), nullcontext() if kind == "svg" else lettered(figure):
-        figure.savefig(buffer, format=kind, metadata=facts)
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        if kind == "svg":
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        with nullcontext() if kind == "svg" else lettered(figure):
+            figure.savefig(buffer, format=kind, metadata=facts)
     return buffer.getvalue()
 
 

@@ -62,25 +62,27 @@ _Change = Callable[[Any], Callable[[], Any]]
 def _texts(figure: Figure) -> Iterator[tuple[str, _Change, _Change]]:
     """Yield every text, how to write another in its place, and how to give it other fonts."""
     from matplotlib.text import Text
-    from matplotlib.ticker import FixedFormatter
+    from matplotlib.ticker import FixedLocator
 
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            formatter = axis.get_major_formatter()
-            if isinstance(formatter, FixedFormatter):  # writes its labels anew with every drawing
-                labels = axis.get_ticklabels()
-                for k in range(min(len(formatter.seq), len(labels))):
-                    yield formatter.seq[k], _entry(formatter, k), _fonts(labels[k])
+            if isinstance(axis.get_major_locator(), FixedLocator):
+                labels = axis.get_majorticklabels()  # each drawing writes them anew
+                for k, label in enumerate(labels):
+                    yield label.get_text(), _entry(axis, k), _fonts(label)
     for text in figure.findobj(Text):
         if isinstance(text, Text) and text.get_text():
             yield text.get_text(), _text(text), _fonts(text)
 
 
-def _entry(formatter: Any, k: int) -> _Change:
+def _entry(axis: Any, k: int) -> _Change:
     def write(text: str) -> Callable[[], Any]:
-        before = formatter.seq
-        formatter.seq = [*before[:k], text, *before[k + 1 :]]
-        return lambda: setattr(formatter, "seq", before)
+        places, before = (
+            axis.get_majorticklocs(),
+            [one.get_text() for one in axis.get_majorticklabels()],
+        )
+        axis.set_ticks(places, [*before[:k], text, *before[k + 1 :]])
+        return lambda: axis.set_ticks(places, before)
 
     return write
 

@@ -127,7 +127,9 @@ def calibration(found: Assessment) -> Figure:
     wrong = boxes - right
     below.bar(middle + wide / 2, wrong, wide, color=VERMILION, label="on none, or a copy")
     # A detector writes many more boxes of low scores than of high ones.
-    below.set(xlim=(0, 1), xlabel="score", ylabel="boxes (logarithmic axis)", yscale="log")
+    below.set(xlim=(0, 1), xlabel="score", ylabel="boxes (logarithmic axis)")
+    if boxes.any():
+        below.set_yscale("log")
     below.set_ylim(0.5, 2 * max(float(boxes.max(initial=0)), 5.0))
     below.yaxis.set_major_formatter("{x:,.0f}")
     below.yaxis.set_minor_formatter("")
