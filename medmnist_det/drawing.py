@@ -18,6 +18,7 @@ import numpy as np
 
 from medmnist_det.errors import InputError, shown
 from medmnist_det.files import make_folder, write_atomically
+from medmnist_det.lettering import left_to_right, lettered
 from medmnist_det.terminal.tables import plain
 
 if TYPE_CHECKING:
@@ -166,7 +167,9 @@ def rows_high(rows: int) -> float:
 def name_rows(axes: Axes, names: Sequence[int | str]) -> None:
     """Give a panel a row for each name, the first at the top."""
     size = 9.0 if len(names) <= _MANY_ROWS else 7.0
-    axes.set_yticks(range(len(names)), [shorten(name, 32) for name in names], fontsize=size)
+    axes.set_yticks(
+        range(len(names)), [left_to_right(shorten(name, 32)) for name in names], fontsize=size
+    )
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
@@ -178,8 +181,6 @@ def content(figure: Figure, kind: str) -> bytes:
     An SVG keeps names as text, for which a browser finds letters itself.
     """
     import matplotlib as mpl
-
-    from medmnist_det.lettering import lettered
 
     facts: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
     buffer = io.BytesIO()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 # Rows or columns up to which every one is named; of more, every second, third ... is.
-_MOST_NAMES = 40
+_MOST_NAMES = 41
 # Columns up to which cells carry their numbers.
 _MOST_NUMBERS = 31
 # Characters of a name beside a heat map; an ellipsis stands where more were.
@@ -92,7 +92,10 @@ def _name_ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None
     size = 9 if max(map(len, short)) <= 20 else 7
     steps = [-(-len(names) // _MOST_NAMES) or 1 for names in short]
     for axis, names, step in zip((axes.yaxis, axes.xaxis), short, steps, strict=True):
-        axis.set_ticks(range(0, len(names), step), names[::step], fontsize=size)
+        places = list(range(0, len(names), step))
+        if names[-1:] == [NO_OBJ] and places[-1] < len(names) - 1:
+            places[-1] = len(names) - 1  # what is no class is always named
+        axis.set_ticks(places, [names[k] for k in places], fontsize=size)
     # Two neighbours share the room of two columns; a letter's width stays free between them.
     room = 2 * steps[1] * 72 * side_of(len(columns)) / max(len(columns), 1)
     widths = [width(name, size) for name in short[1][:: steps[1]]]

@@ -22,6 +22,8 @@ FONT = "DejaVu Sans"
 # The first matplotlib that turns and shapes text.
 _TURNS = (3, 11)
 
+_RIGHT_TO_LEFT = ("R", "AL")
+
 
 def width(text: str, size: float) -> float:
     """Return how wide a text of one line is in points, drawn in that size of DejaVu Sans."""
@@ -32,6 +34,15 @@ def width(text: str, size: float) -> float:
         warnings.simplefilter("ignore")  # a letter that is missing is about as wide as any
         properties = FontProperties(family=FONT, size=size)
         return float(TextToPath().get_text_width_height_descent(text, properties, False)[0])
+
+
+def left_to_right(text: str) -> str:
+    """Return a text whose parts keep their order: names turn within it, it does not turn as one.
+
+    A number and a right-to-left name would change places else.
+    """
+    turns = any(unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in text)
+    return f"\N{LEFT-TO-RIGHT MARK}{text}" if turns else text
 
 
 @contextmanager
@@ -140,7 +151,7 @@ def _say_what_is_not_turned(texts: Iterator[str]) -> None:
 
     if mpl.__version_info__[:2] >= _TURNS:
         return
-    if any(unicodedata.bidirectional(sign) in ("R", "AL") for text in texts for sign in text):
+    if any(unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for text in texts for sign in text):
         warnings.warn(
             f"matplotlib {mpl.__version__} draws right-to-left names from left to right; "
             "matplotlib 3.11 turns them",

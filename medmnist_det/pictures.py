@@ -184,7 +184,8 @@ def boxes_figure(truth: LabelSet, crowd: LabelSet) -> Figure:
     shown = [order[k] for k in evenly(len(order), _MOST_ROWS)]
     figure, axes = panel(6.4, rows_high(len(shown)))
     names = crowd.raters or ()
-    name_rows(axes, [f"{names[k]}  (n = {np.count_nonzero(of == k):,})" for k in shown])
+    rows = [f"{names[k]}  (n = {np.count_nonzero(of == k):,})" for k in shown]
+    name_rows(axes, rows)
     for row, k in enumerate(shown):
         low, first, middle, third, high = spread[k].tolist()
         axes.plot([low, high], [row, row], color=BLUE, lw=1)

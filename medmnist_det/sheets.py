@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from medmnist_det.drawing import INK, NO_OBJ, PALE, SKY, VERMILION, YELLOW, drawn, shorten
-from medmnist_det.labels import Error, LabelSet
-from medmnist_det.lettering import width
+from medmnist_det.labels import Error, Labels, LabelSet
+from medmnist_det.lettering import left_to_right, width
 
 if TYPE_CHECKING:
     from jaxtyping import Float, UInt8
@@ -172,7 +172,7 @@ class _Sketch:
         if truth is not None:
             for k in _rows(truth, self.image):
                 self._frame(truth.labels.box[k], YELLOW, "--", 1.2)
-        mine = [k for k in _rows(crowd, self.image) if labels.rater[k] == rater]
+        mine = [k for k, by in self._drawn(labels) if by == rater]
         tags = [(labels.box[k], *self._said(crowd, truth, k)) for k in mine]
         for box, _, colour in tags:
             self._frame(box, colour, "-", 1.4)
@@ -187,6 +187,12 @@ class _Sketch:
             ]
         for box, text, colour in sorted(tags, key=lambda tag: tag[2] != VERMILION):
             self._tag(box, text, colour)
+
+    def _drawn(self, labels: Labels) -> Iterator[tuple[int, int]]:
+        """Yield the rows of the image's boxes, and who drew each."""
+        if labels.rater is not None:
+            part = slice(*labels.starts[self.image : self.image + 2].tolist())
+            yield from enumerate(labels.rater[part].tolist(), start=part.start)
 
     def _said(self, crowd: LabelSet, truth: LabelSet | None, k: int) -> tuple[str, str]:
         """Return what a box is tagged with, and its colour."""
@@ -226,7 +232,7 @@ class _Sketch:
         x, y = (place[0] + 2) / self.scale - 0.5, (place[1] + _TAG - 3) / self.scale - 0.5
         self._lead(box, (place[0], place[1], place[0] + wide, place[1] + _TAG), colour)
         self.axes.text(
-            x, y, text, color="#000000", fontsize=_LETTERS, va="baseline", zorder=4,
+            x, y, left_to_right(text), color="#000000", fontsize=_LETTERS, va="baseline", zorder=4,
             bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.0},
         )  # fmt: skip
 

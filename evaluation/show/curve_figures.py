@@ -25,6 +25,7 @@ from medmnist_det.drawing import (
     sampled,
     shorten,
 )
+from medmnist_det.lettering import left_to_right
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -53,7 +54,7 @@ def precision_recall(found: Assessment) -> Figure:
     for place, k in enumerate(shown):
         name = shorten(scores.classes[scores.defined[k]].name, 24)
         colour, dashes = COLOURS[place % len(COLOURS)], _DASHES[place // len(COLOURS)]
-        label = f"{ap[k]:.3f}  {name}"
+        label = left_to_right(f"{ap[k]:.3f}  {name}")
         axes.plot(RECALLS, curves[:, k], color=colour, linestyle=dashes, lw=1.3, label=label)
     mean = scores.headline[0].value
     axes.plot(RECALLS, curves.mean(axis=1), color=INK, lw=2.6, label=f"{mean:.3f}  mean")

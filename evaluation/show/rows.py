@@ -68,9 +68,10 @@ def _numbers(
     axes: Axes, names: Sequence[str], rows: Sequence[ClassScore], spreads: Sequence[Interval | None]
 ) -> None:
     """Write the values beside the rows, and above them what they are."""
+    about = " (95% interval)" if any(spreads) else ""
     axes.annotate(
-        "   ".join(names), (1, 1), (6, 4), xycoords="axes fraction", textcoords="offset points",
-        fontsize=9, annotation_clip=False,
+        "   ".join([f"{names[0]}{about}", *names[1:]]), (1, 1), (6, 4), xycoords="axes fraction",
+        textcoords="offset points", fontsize=9, annotation_clip=False,
     )  # fmt: skip
     size = axes.get_yticklabels()[0].get_fontsize() if rows else 9.0
     for row, (one, spread) in enumerate(zip(rows, spreads, strict=True)):

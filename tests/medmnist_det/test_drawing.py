@@ -177,3 +177,11 @@ def test_formats_are_chosen_by_name_and_each_is_written(tmp_path):
     begins = (b"\x89PNG", b"%PDF", b"<?xml")
     for path, magic in zip(paths, begins, strict=True):
         assert path.read_bytes().startswith(magic)
+
+
+def test_what_is_no_class_is_named_however_many_classes_there_are():
+    names = [*(f"class {k}" for k in range(90)), NO_OBJ]
+    figure = map_of(np.full((91, 91), 0.5), names, names)
+
+    assert ticks(figure.axes[0].yaxis)[90] == NO_OBJ
+    assert overprinted(figure) == []

@@ -7,7 +7,7 @@ import pytest
 from medmnist_det import lettering
 from medmnist_det.drawing import captioned, content, drawn, panel
 from medmnist_det.heat_maps import heat_map, per_cent
-from medmnist_det.lettering import lettered, width
+from medmnist_det.lettering import left_to_right, lettered, width
 from tests.drawn import texts, ticks
 
 HAN = "\u6f22\u5b57"
@@ -76,3 +76,10 @@ def test_widths_grow_with_letters_and_size():
     assert width("mm", 9) == pytest.approx(2 * width("m", 9), rel=0.15)
     assert width("word", 18) == pytest.approx(2 * width("word", 9), rel=0.05)
     assert 0.9 * 10 < width("m", 10) < 1.1 * 10
+
+
+def test_a_number_and_a_right_to_left_name_keep_their_order():
+    assert left_to_right("0.9  cat") == "0.9  cat"
+    assert left_to_right("0.9  \u05e9\u05dc") == "\u200e0.9  \u05e9\u05dc"
+    assert left_to_right("\u0645 (3)") == "\u200e\u0645 (3)"
+    assert not lettering._lacks("DejaVu Sans", "\u200e")

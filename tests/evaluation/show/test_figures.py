@@ -115,7 +115,7 @@ def test_points_of_the_classes_stand_at_their_ap_best_first():
     assert list(legend(axes)) == ["AP@0.4", "AP@[.5:.95]"]
     assert axes.yaxis_inverted()
     shown = [text.get_text() for text in axes.texts]
-    assert shown[0] == "AP@0.4   AP@[.5:.95]"
+    assert shown[0] == "AP@0.4 (95% interval)   AP@[.5:.95]"
     assert [text.split("   ")[1] for text in shown[1:]] == ["0.710", "0.620", "0.530"]
 
 
@@ -129,7 +129,7 @@ def test_intervals_of_the_classes_are_those_of_the_resamples():
     whole = resampled_ap(found.problem, matching.matches, np.ones((1, 2)))[0, 0]
 
     lines = [one.get_xdata() for one in axes.lines if len(one.get_xdata()) == 2]
-    expected = [interval(whole[k], each[:, k]) for k in range(2)]
+    expected = [interval(whole[k], each[:, k]) for k in range(3)]
     drawn = [(one.low, one.high) for one in expected if one is not None]
     np.testing.assert_allclose(lines, drawn)
     assert figure.get_supxlabel() == "lines: 95% intervals of AP@0.4 over images"
