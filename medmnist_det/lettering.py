@@ -41,8 +41,9 @@ def left_to_right(text: str) -> str:
 
     A number and a right-to-left name would change places else.
     """
-    turns = any(unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in text)
-    return f"\N{LEFT-TO-RIGHT MARK}{text}" if turns else text
+    kinds = {unicodedata.bidirectional(sign) for sign in text}
+    mixed = kinds & set(_RIGHT_TO_LEFT) and kinds - {*_RIGHT_TO_LEFT, "WS", "NSM"}
+    return f"\N{LEFT-TO-RIGHT MARK}{text}" if mixed else text
 
 
 @contextmanager

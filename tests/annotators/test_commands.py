@@ -177,7 +177,7 @@ def test_options_that_a_method_has_no_use_for_are_not_passed_over_in_silence(
     refused = run("aggregate", "--data", data, "--method", "all", "--weights", "1,2,3", code=2)
     assert "--weights 1,2,3 goes with --method wbf, wbf-agnostic, not 'all': drop it" in refused
     told = run("aggregate", "--data", data, "--method", "all", "--plots", tmp_path / "plots")
-    assert "all estimates no raters: there is no matrix to draw" in told
+    assert "all estimates no raters: there is nothing to draw" in told
 
 
 @pytest.mark.parametrize("command", ["aggregate", "agreement"])

@@ -82,4 +82,5 @@ def test_a_number_and_a_right_to_left_name_keep_their_order():
     assert left_to_right("0.9  cat") == "0.9  cat"
     assert left_to_right("0.9  \u05e9\u05dc") == "\u200e0.9  \u05e9\u05dc"
     assert left_to_right("\u0645 (3)") == "\u200e\u0645 (3)"
+    assert left_to_right("\u05e9\u05dc \u05e9") == "\u05e9\u05dc \u05e9"
     assert not lettering._lacks("DejaVu Sans", "\u200e")
