@@ -80,6 +80,9 @@ _Coverage = Annotated[
 ]
 _Seed = Annotated[int, typer.Option(help="The same seed gives the same data everywhere.")]
 _SplitOption = Annotated[_Split, typer.Option(help="train, val or test.")]
+_Formats = Annotated[
+    str, typer.Option(help="Of the pictures: png, pdf, svg, or several with commas between them.")
+]
 _Preset = Annotated[
     str,
     typer.Option(
@@ -204,19 +207,18 @@ def show(
     split: _SplitOption = "train",
     scenes: Annotated[int, typer.Option(min=1, max=20, help="Number of scenes.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
+    formats: _Formats = "png",
 ) -> None:
-    """Draw scenes.png (the truth and each rater's boxes) and matrices.png (who confuses what)."""
-    from medmnist_det.files import make_folder
+    """Draw scenes (truth and raters), matrices (who confuses what) and boxes (their errors)."""
+    from medmnist_det.drawing import formats_of
     from medmnist_det.folder import Folder
-    from medmnist_det.pictures import draw_matrices, draw_scenes
+    from medmnist_det.pictures import write_pictures
 
-    folder = Folder.open(data)
-    make_folder(out)
+    kinds, folder = formats_of(formats), Folder.open(data)
     with err.status("Drawing ..."):
-        draw_scenes(out / "scenes.png", folder, split, scenes)
-        draw_matrices(out / "matrices.png", folder.annotators_file)
-    say(f"{out / 'scenes.png'}")
-    say(f"{out / 'matrices.png'}")
+        written = write_pictures(out, folder, split, scenes, kinds)
+    for path in written:
+        say(f"{path}")
 
 
 @app.command()
@@ -336,6 +338,7 @@ def evaluate(
         Path | None, typer.Option(help="Write one self-contained HTML page to this file.")
     ] = None,
     plots: Annotated[Path | None, typer.Option(help="Write the figures into this folder.")] = None,
+    formats: _Formats = "png,pdf",
     images: Annotated[
         Path | None,
         typer.Option(
@@ -353,13 +356,15 @@ def evaluate(
     from evaluation.read.source import open_truth
     from evaluation.show.json_file import write_json
     from evaluation.show.score_tables import tables
+    from medmnist_det.drawing import formats_of
     from medmnist_det.folder import Layout
     from medmnist_det.guards import refuse_overwrite
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files: give one to score, or two to compare")
-    if len(files) == 2 and (report or plots):
-        raise InputError("--report and --plots describe one file: give one, or leave them out")
+    if len(files) == 2 and report:
+        raise InputError("--report describes one file: give one, or leave it out")
+    kinds = formats_of(formats)
     inputs = [*files, truth or Layout(path=data).truth_file(split)]
     for option, place in (("--json", json), ("--report", report), ("--plots", plots)):
         if place is not None:
@@ -387,7 +392,8 @@ def evaluate(
     if plots is not None:
         from evaluation.show.figures import write_figures
 
-        write_figures(plots, found[0])
+        for path in write_figures(plots, result, kinds):
+            say(f"drawn: {path}")
     if report is not None:
         from evaluation.show.report import write_report
 
@@ -436,8 +442,9 @@ def aggregate(
         ),
     ] = None,
     plots: Annotated[
-        Path | None, typer.Option(help="Draw the estimated raters' matrices into this folder.")
+        Path | None, typer.Option(help="Draw the raters as estimated into this folder.")
     ] = None,
+    formats: _Formats = "png,pdf",
 ) -> None:
     """Fuse the labels of several raters into one label set with confidences.
 
@@ -445,11 +452,12 @@ def aggregate(
     """
     from annotators.aggregation import aggregate as fuse
     from annotators.infer.registry import InferenceOptions, folder_name
-    from annotators.rater_plots import draw_matrices
+    from annotators.rater_plots import write_rater_plots
     from annotators.rater_tables import aggregated, known_raters
     from annotators.sources import open_crowds
     from evaluation.quality import quality_of
     from evaluation.show.score_tables import quality_rows
+    from medmnist_det.drawing import formats_of
     from medmnist_det.folder import Layout
 
     if raters and crowd is None and out is None:
@@ -457,7 +465,7 @@ def aggregate(
             "--raters leaves images out, and the labels in the data folder are of all images: "
             "name another folder with --out"
         )
-    shares = numbers("--weights", weights)
+    shares, kinds = numbers("--weights", weights), formats_of(formats)
     options = InferenceOptions(
         iou=iou, weights=None if shares is None else tuple(shares), iterations=iterations
     )
@@ -471,12 +479,12 @@ def aggregate(
         quality = None if known is None else quality_rows(quality_of(known, found.labels))
         stdout().print(aggregated(source, found, method, quality))
         if plots is not None and found.raters is None:
-            tell("note", (f"{method} estimates no raters: there is no matrix to draw",))
+            tell("note", (f"{method} estimates no raters: there is nothing to draw",))
         elif plots is not None and found.raters is not None:
-            labels, picture = source.crowd.labels, plots / f"{name}-{source.name}-matrices.png"
-            names, classes = labels.raters or (), labels.classes.names
-            draw_matrices(picture, found.raters, names, classes, known_raters(source, method))
-            say(f"drawn: {picture}")
+            crowd_labels, true = source.crowd.labels, known_raters(source, method)
+            begin = f"{name}-{source.name}"
+            for picture in write_rater_plots(plots, begin, found.raters, crowd_labels, true, kinds):
+                say(f"drawn: {picture}")
         say(f"written: {path}")
 
 
@@ -497,8 +505,10 @@ def agreement(
         typer.Option(help="Folder for every number, those of each image too, as JSON."),
     ] = None,
     plots: Annotated[
-        Path | None, typer.Option(help="Draw who agrees with whom into this folder.")
+        Path | None,
+        typer.Option(help="Draw who agrees with whom, and the most disputed images."),
     ] = None,
+    formats: _Formats = "png,pdf",
 ) -> None:
     """Say how far raters agree: Krippendorff's alpha for boxes, and the mAP of rater on rater.
 
@@ -507,7 +517,10 @@ def agreement(
     from annotators.ceiling import write_agreement
     from annotators.rater_tables import agreement_tables
     from annotators.sources import open_crowds
+    from medmnist_det.drawing import formats_of
     from medmnist_det.front.agreeing import agreed
+
+    kinds = formats_of(formats)
 
     for source in open_crowds(data, crowd, tuple(split or ()), tuple(words(raters) or ())):
         label_set, names = source.crowd.labels, source.crowd.labels.raters or ()
@@ -520,13 +533,16 @@ def agreement(
             write_agreement(path, label_set, found, scored)
             say(f"written: {path}")
         if plots is not None:
-            from annotators.rater_plots import draw_heat_map
+            from annotators.rater_plots import disputed_figure, write_agreement_plots
 
-            for what, values in (("alpha", found.pairwise), ("mAP", scored.against)):
-                if values is not None:
-                    picture = plots / f"agreement-{source.name}-{what}.png"
-                    draw_heat_map(picture, values, names, what)
-                    say(f"drawn: {picture}")
+            maps = {
+                "alpha": (found.pairwise, f"IoU above {iou:g}"),
+                "mAP": (scored.against, f"IoU {map_iou:g} or more"),
+            }
+            disputed = disputed_figure(label_set, found.of_image, source.images, source.truth)
+            begin = f"agreement-{source.name}"
+            for path in write_agreement_plots(plots, begin, label_set, maps, disputed, kinds):
+                say(f"drawn: {path}")
 
 
 _Device = Annotated[

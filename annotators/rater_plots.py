@@ -1,44 +1,96 @@
-"""Pictures of raters: estimated against true matrices, and who agrees with whom."""
+"""Pictures of raters: estimates against the truth, box errors, and who agrees with whom."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annotators.infer.parts.result import Raters
+from annotators.recovery import rank_correlation
 from medmnist_det.drawing import (
+    BLUE,
+    INK,
     NO_OBJ,
+    PALE,
+    VERMILION,
+    captioned,
     drawn,
-    heat_map,
+    evenly,
+    name_rows,
     panel,
     panels,
-    per_cent,
-    save,
+    rows_high,
+    sampled,
+    save_all,
     shorten,
-    side_of,
-    two_decimals,
 )
+from medmnist_det.errors import InputError
+from medmnist_det.files import inside, regular
+from medmnist_det.formats.png import read_grey
+from medmnist_det.heat_maps import heat_map, per_cent, room_for, side_of, two_decimals
+from medmnist_det.labels import LabelSet
+from medmnist_det.sheets import MOST_SHOWN, Row, sheet_figure
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
     from matplotlib.figure import Figure
 
 # Raters in one picture; of more, so many spread evenly from best to worst.
 _MOST_RATERS = 6
+# ... in a picture with a row a rater.
+_MOST_ROWS = 40
+# Images in a picture of the most disputed.
+_MOST_IMAGES = 5
+# Pairs of raters up to which cells say on how many images they rest.
+_MOST_COUNTED = 12
 
 
-def draw_matrices(
-    path: Path,
+def write_rater_plots(
+    folder: Path,
+    name: str,
     raters: Raters,
-    names: Sequence[int | str],
-    classes: Sequence[str],
+    crowd: LabelSet,
     truth: Raters | None = None,
-) -> None:
-    """Write a PNG of the raters' matrices (:func:`matrices_figure`). Raises InputError."""
-    save(path, matrices_figure(raters, names, classes, truth))
+    formats: Sequence[str] = ("png", "pdf"),
+) -> list[Path]:
+    """Write what a method made of the raters: matrices, box errors, and skills where known.
+
+    Return the paths of the pictures, which begin with ``name``. Raises InputError.
+    """
+    names, classes = crowd.raters or (), crowd.classes.names
+    made = {"matrices": matrices_figure(raters, names, classes, truth)}
+    if raters.box_bias is not None and raters.box_spread is not None:
+        made["boxes"] = boxes_figure(raters, names, truth)
+    if truth is not None:
+        made["skills"] = skills_figure(raters, names, truth)
+    written = [save_all(folder, f"{name}-{what}", one, formats) for what, one in made.items()]
+    return [path for paths in written for path in paths]
+
+
+def write_agreement_plots(
+    folder: Path,
+    name: str,
+    crowd: LabelSet,
+    maps: Mapping[str, tuple[Float[np.ndarray, "R R"] | None, str]],
+    disputed: Figure | None,
+    formats: Sequence[str] = ("png", "pdf"),
+) -> list[Path]:
+    """Write a map of every two raters for each value and its rule, and the disputed images.
+
+    A value that is None is not drawn. Return the paths of the pictures, which begin with ``name``.
+    Raises InputError.
+    """
+    names, images, written = crowd.raters or (), common_images(crowd), []
+    for what, (values, rule) in maps.items():
+        if values is not None:
+            figure = pairs_figure(values, images, names, what, rule)
+            written += save_all(folder, f"{name}-{what}", figure, formats)
+    if disputed is not None:
+        written += save_all(folder, f"{name}-disputed", disputed, formats)
+    return written
 
 
 @drawn
@@ -54,68 +106,227 @@ def matrices_figure(
     empty below a half. Raters of whom nothing is known are left out; of more than six others six
     are shown, from the best to the worst.
     """
-    chosen, known = _chosen(raters)
+    chosen, known = _chosen(raters, _MOST_RATERS)
     shown = [(k, "estimated", raters) for k in chosen]
     if truth is not None:
         shown = [pair for k in chosen for pair in ((k, "estimated", raters), (k, "true", truth))]
     columns = 2 if truth is not None or len(shown) <= 4 else 3
-    side = side_of(len(classes))
-    figure, axes = panels(-(-len(shown) // columns), columns, side, 0.95 * side)
+    side, room = side_of(len(classes) + 1), room_for([*classes, NO_OBJ])
+    rows = -(-len(shown) // columns)
+    figure, axes = panels(rows, columns, max(side + room, 3.2), side + room + 0.5)
     for axis in axes.flat[len(shown) :]:
         axis.set_axis_off()
     image: Any = None
     for place, (axis, (k, what, one)) in enumerate(zip(axes.flat, shown, strict=False)):
         skill = one.matrix[k, :-1, :-1].diagonal() @ raters.prior
         image = heat_map(axis, one.matrix[k, :-1], classes, [*classes, NO_OBJ], per_cent)
-        axis.set_title(f"rater {shorten(names[k], 24)}\n{what}: skill {skill:.3f}")
+        title = f"rater {shorten(names[k], 24)}\n{what}: skill {skill:.3f}"
+        axis.set_title(title, fontsize=10)
         if place % columns == 0:
             axis.set_ylabel("true class")
         if place + columns >= len(shown):
             axis.set_xlabel("reported class")
-    figure.colorbar(image, ax=axes, shrink=0.5, label="probability (cells: %)")
-    if len(chosen) < known:
-        figure.supxlabel(f"{len(chosen)} of {known} raters, from the best to the worst")
+    figure.colorbar(image, ax=axes, shrink=0.6, label="probability (cells: %)")
+    captioned(figure, sampled(len(chosen), known, "raters"))
     return figure
 
 
-def _chosen(raters: Raters) -> tuple[list[int], int]:
+def _chosen(raters: Raters, most: int) -> tuple[list[int], int]:
     """Return the raters to show, best first, and of how many whom something is known of."""
     order = np.argsort(-raters.skill, kind="stable")
     if raters.objects is not None and (raters.objects >= 1).any():
         order = order[raters.objects[order] >= 1]
-    known = len(order)
-    if known > _MOST_RATERS:
-        order = order[np.linspace(0, known - 1, _MOST_RATERS).round().astype(int)]
-    return order.tolist(), known
-
-
-def draw_heat_map(
-    path: Path, values: Float[np.ndarray, "R R"], names: Sequence[int | str], what: str
-) -> None:
-    """Write a PNG of a value for every two raters (:func:`pairs_figure`). Raises InputError."""
-    save(path, pairs_figure(values, names, what))
+    return [int(order[k]) for k in evenly(len(order), most)], len(order)
 
 
 @drawn
-def pairs_figure(values: Float[np.ndarray, "R R"], names: Sequence[int | str], what: str) -> Figure:
+def skills_figure(raters: Raters, names: Sequence[int | str], truth: Raters) -> Figure:
+    """Return a picture of estimated against true skill: all raters at once, and rater by rater.
+
+    Skill is the probability that a rater finds an object and names it right, over the estimated
+    frequencies of the classes on both sides. Of more than 40 raters so many have a row.
+    """
+    order, known = _chosen(raters, len(names))
+    shown = [order[k] for k in evenly(known, _MOST_ROWS)]
+    estimate = raters.skill
+    true = truth.matrix[:, :-1].diagonal(axis1=1, axis2=2) @ raters.prior
+    figure, axes = panels(1, 2, 4.6, max(4.2, rows_high(len(shown))))
+    all_of_them, one_by_one = axes[0]
+    low = max(0.0, min(estimate[order].min(initial=1.0), true[order].min(initial=1.0)) - 0.05)
+    all_of_them.plot([low, 1], [low, 1], color=PALE, lw=1)
+    all_of_them.plot(true[order], estimate[order], "o", color=BLUE, markersize=5, alpha=0.8)
+    all_of_them.set(xlim=(low, 1), ylim=(low, 1), aspect="equal", anchor="N")
+    all_of_them.set(xlabel="true skill", ylabel="estimated skill")
+    rank = rank_correlation(estimate[order], true[order])
+    said = "" if rank is None else f", rank correlation {rank:.3f}"
+    all_of_them.set_title(f"{known:,} raters{said}")
+    name_rows(one_by_one, [names[k] for k in shown])
+    for row, k in enumerate(shown):
+        one_by_one.plot([estimate[k], true[k]], [row, row], color=PALE, lw=1.5)
+    rows = np.arange(len(shown))
+    one_by_one.plot(true[shown], rows, "D", color="none", markeredgecolor=INK, label="true")
+    one_by_one.plot(estimate[shown], rows, "o", color=BLUE, label="estimated", markersize=5)
+    one_by_one.set(xlim=(low, 1.02), xlabel="skill", ylabel="rater")
+    one_by_one.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+    for axis in (all_of_them, one_by_one):
+        axis.locator_params(nbins=5, axis="x")
+    all_of_them.locator_params(nbins=5, axis="y")
+    captioned(
+        figure,
+        "skill: the probability that a rater finds an object and names it right",
+        sampled(len(shown), known, "raters have a row"),
+    )
+    return figure
+
+
+@drawn
+def boxes_figure(raters: Raters, names: Sequence[int | str], truth: Raters | None = None) -> Figure:
+    """Return a picture of the estimated errors of every rater's boxes, beside the true ones.
+
+    A dot is the mean error, a line one standard deviation to both sides, in per cent of the
+    object's width (x and width) or height (y and height). Raises ValueError for raters of whom
+    nothing is estimated.
+    """
+    if raters.box_bias is None or raters.box_spread is None:
+        raise ValueError("this method says nothing about boxes")
+    order, known = _chosen(raters, _MOST_ROWS)
+    figure, axes = panels(1, 4, 2.3, rows_high(len(order)))
+    rows = np.arange(len(order))
+    for k, (axis, what) in enumerate(zip(axes[0], ("x", "y", "width", "height"), strict=True)):
+        name_rows(axis, [names[rater] for rater in order])
+        if k:
+            axis.set_yticklabels([])
+        axis.axvline(0, color=PALE, lw=1)
+        bias, spread = 100 * raters.box_bias[order, k], 100 * raters.box_spread[order, k]
+        axis.errorbar(
+            bias, rows, xerr=spread, fmt="o", color=BLUE, lw=1.5, label="estimated", markersize=5
+        )
+        if truth is not None and truth.box_bias is not None and truth.box_spread is not None:
+            true = 100 * truth.box_bias[order, k]
+            axis.plot(true, rows, "D", color="none", markeredgecolor=VERMILION, label="true mean")
+        axis.set(xlabel=f"error, % of {'height' if what in ('y', 'height') else 'width'}")
+        axis.set_title({"x": "centre, x", "y": "centre, y"}.get(what, what))
+    axes[0][0].set_ylabel("rater")
+    handles, texts = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles[::-1], texts[::-1], loc="outside upper center", ncols=2, frameon=False)
+    captioned(
+        figure,
+        "estimated errors of boxes: mean, and one standard deviation to both sides",
+        sampled(len(order), known, "raters"),
+    )
+    return figure
+
+
+def common_images(labels: LabelSet) -> Int[np.ndarray, "R R"]:
+    """Return how many images every two raters both looked at; all of them where nobody says."""
+    raters, pairs = len(labels.raters or ()), labels.labels.assigned
+    if pairs is None:
+        return np.full((raters, raters), labels.labels.images)
+    looked = np.zeros((labels.labels.images, raters), dtype=np.float32)
+    looked[pairs[:, 0], pairs[:, 1]] = 1
+    return (looked.T @ looked).round().astype(np.int64)
+
+
+@drawn
+def pairs_figure(
+    values: Float[np.ndarray, "R R"],
+    images: Int[np.ndarray, "R R"],
+    names: Sequence[int | str],
+    what: str,
+    rule: str,
+) -> Figure:
     """Return a picture of a value for every two raters, ``what`` by name; NaN cells are grey.
 
-    Rows are who is scored, columns whom by, where that makes a difference. Raters without any value
-    are left out.
+    Rows are who is scored, columns whom by, where that makes a difference. ``images`` are those
+    that both looked at; ``rule`` says which IoU counts. Raters without any value are left out.
     """
     finite = np.isfinite(values)
     kept = np.flatnonzero(finite.any(axis=0) | finite.any(axis=1))
     kept = kept if len(kept) else np.arange(len(names))
-    values, names = values[np.ix_(kept, kept)], [names[k] for k in kept.tolist()]
+    ticks = [str(names[k]) for k in kept.tolist()]
+    values, images = values[np.ix_(kept, kept)], images[np.ix_(kept, kept)]
     known = np.isfinite(values)
-    side = side_of(len(names))
-    figure, axes = panel(side + 1.4, side)
-    ticks = [str(name) for name in names]
-    low = float(values[known].min(initial=0.0))
-    image = heat_map(axes, values, ticks, ticks, two_decimals, low=low)
+    texts, counted = _pair_texts(values, images)
+    side, room = side_of(len(ticks)) * (1.0 if texts is None else 1.4), room_for(ticks)
+    figure, axes = panel(max(side + room + 1.4, 5.2), max(side + room + 1.2, 3.6))
+    image = heat_map(axes, values, ticks, ticks, two_decimals, texts=texts)
     same = np.array_equal(known, known.T) and np.allclose(values[known], values.T[known])
     of_whom = "every two raters" if same else "row scored, column taken as the truth"
-    axes.set_title(f"{what}: {of_whom} (grey: nothing to compare)")
+    axes.set_title(f"{what}, {rule}\n{of_whom}")
     axes.set(xlabel="rater", ylabel="rater")
-    figure.colorbar(image, ax=axes, shrink=0.7, label=what)
+    figure.colorbar(image, ax=axes, shrink=0.8, label=what)
+    chance = "what chance gives" if what == "alpha" else "no box in common"
+    captioned(figure, counted, f"white: 0, {chance}; grey: nothing to compare")
     return figure
+
+
+def _pair_texts(
+    values: Float[np.ndarray, "r r"], images: Int[np.ndarray, "r r"]
+) -> tuple[list[list[str]] | None, str]:
+    """Return what stands in the cells where their images differ, and what the caption says."""
+    known = np.isfinite(values)
+    counts = images[known]
+    if len(counts) == 0:
+        return None, ""
+    low, high = int(counts.min()), int(counts.max())
+    if low == high:
+        return None, f"{low:,} images in every cell"
+    if len(values) > _MOST_COUNTED:
+        return None, f"{low:,} to {high:,} images in a cell, median {np.median(counts):,.0f}"
+    cells = zip(values.tolist(), images.tolist(), strict=True)
+    texts = [
+        [f"{two_decimals(v) or '0'}\n{n:,}" for v, n in zip(*one, strict=True)] for one in cells
+    ]
+    return texts, "below each value: the images that both looked at"
+
+
+def disputed_figure(
+    crowd: LabelSet,
+    alpha: Float[np.ndarray, " images"],
+    pictures: Path | None,
+    truth: LabelSet | None = None,
+) -> Figure | None:
+    """Return a sheet of the images on which raters agree least; None where all agree on all.
+
+    ``alpha`` is each image's own. Of more than six raters of an image so many are shown, from the
+    one with most boxes to the one with fewest. A picture that ``pictures`` does not hold is black.
+    """
+    order = np.argsort(np.where(np.isfinite(alpha), alpha, 1.0), kind="stable")[:_MOST_IMAGES]
+    chosen = [int(image) for image in order if np.isfinite(alpha[image]) and alpha[image] < 1]
+    if not chosen:
+        return None
+    rows = []
+    for image in chosen:
+        name, looked = crowd.images.names[image], _looked(crowd, image)
+        shown = [looked[k] for k in evenly(len(looked), MOST_SHOWN)]
+        some = f", {len(shown)} of {len(looked)} raters" if len(shown) < len(looked) else ""
+        title = f"{shorten(name, 32)}: alpha {alpha[image]:.2f}{some}"
+        rows.append(Row(image=image, pixels=_pixels(pictures, name), raters=shown, title=title))
+    said = "Dashed: the truth. " if truth is not None else ""
+    caption = (
+        f"{said}The {len(rows)} images with the lowest alpha of their own. Raters stand from the "
+        "one who drew most boxes to the one who drew fewest; an empty panel is a rater who looked "
+        "and drew nothing."
+    )
+    return sheet_figure(rows, truth, crowd, caption)
+
+
+def _looked(crowd: LabelSet, image: int) -> list[int]:
+    labels = crowd.labels
+    if labels.rater is None:
+        raise ValueError("these labels do not say who drew them")
+    drawn_there = labels.rater[labels.image == image]
+    boxes = np.bincount(drawn_there, minlength=len(crowd.raters or ()))
+    pairs = labels.assigned
+    there = np.unique(drawn_there) if pairs is None else pairs[pairs[:, 0] == image, 1]
+    return there[np.argsort(-boxes[there], kind="stable")].tolist()
+
+
+def _pixels(folder: Path | None, name: str) -> np.ndarray | None:
+    """Return a picture; None where the folder does not hold one of that name."""
+    if folder is None:
+        return None
+    try:
+        return read_grey(regular(inside(folder, name)))
+    except (OSError, InputError):
+        return None

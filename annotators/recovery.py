@@ -56,7 +56,7 @@ def recovery(estimate: Mapping[str, Any], truth: Mapping[str, Any]) -> Recovery:
         miss=float(np.abs(error[:, :, -1] @ prior).mean()),
         spurious=float(np.abs(spurious - true_spurious).mean()),
         box_bias=bias,
-        skill=_rank_correlation(skill, true_skill),
+        skill=rank_correlation(skill, true_skill),
     )
 
 
@@ -75,7 +75,8 @@ def recovery_rows(found: Recovery) -> list[tuple[str, str]]:
     ]
 
 
-def _rank_correlation(a: Float[np.ndarray, " R"], b: Float[np.ndarray, " R"]) -> float | None:
+def rank_correlation(a: Float[np.ndarray, " R"], b: Float[np.ndarray, " R"]) -> float | None:
+    """Return Spearman's rank correlation; None for fewer than two values, or all alike."""
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     from scipy.stats import spearmanr  # slow to import: only where it is needed

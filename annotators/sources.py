@@ -24,6 +24,8 @@ class Source:
     name: str
     path: Path
     crowd: CrowdFile
+    #: Where the images lie, if anywhere.
+    images: Path
     #: True labels of the same images.
     truth: LabelSet | None = None
     #: The raters as they are.
@@ -42,7 +44,7 @@ def open_crowds(
         if splits:
             raise InputError("--split belongs to a data folder: leave it out, or leave out --crowd")
         name = file.name.removesuffix(".gz").rsplit(".", 1)[0]
-        yield Source(name=name, path=file, crowd=read_crowd(file, only))
+        yield Source(name=name, path=file, crowd=read_crowd(file, only), images=file.parent)
         return
     folder = Folder.open(data)
     chosen = splits or crowd_splits(folder)
@@ -57,7 +59,10 @@ def open_crowds(
             there = set(table.images.ids)
             truth = truth.keep_images(np.array([key in there for key in truth.images.ids]))
             raters = raters.select([int(name) - 1 for name in table.raters or ()])
-        yield Source(name=split, path=path, crowd=crowd, truth=truth, raters=raters)
+        yield Source(
+            name=split, path=path, crowd=crowd, images=folder.images(split), truth=truth,
+            raters=raters,
+        )  # fmt: skip
 
 
 def crowd_splits(folder: Folder) -> tuple[Split, ...]:

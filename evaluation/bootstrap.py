@@ -84,14 +84,39 @@ def resample(
         return np.zeros((0, len(metrics)))
     problem, matches = matching.problem, matching.matches
     rows = [[matching.row(value) for value in metric.thresholds] for metric in metrics]
-    curves = len(matches.found) * len(problem.classes_with_objects)
-    step = min(_MOST_WEIGHTS // max(problem.images, 1), _MOST_AP // max(curves, 1), _STEP)
     parts = []
-    for weights in draw(problem.images, resamples, seed, step=max(step, 1)):
+    for weights in draw(problem.images, resamples, seed, step=_step(matching)):
         ap = resampled_ap(problem, matches, weights)
         parts.append(np.stack([_mean(ap[:, chosen]) for chosen in rows], axis=1))
         progress(len(ap))
     return np.concatenate(parts)
+
+
+def _step(matching: Matching) -> int:
+    """Return how many resamples are made at a time."""
+    problem = matching.problem
+    curves = len(matching.thresholds) * len(problem.classes_with_objects)
+    step = min(_MOST_WEIGHTS // max(problem.images, 1), _MOST_AP // max(curves, 1), _STEP)
+    return max(step, 1)
+
+
+def class_intervals(
+    matching: Matching, metric: Metric, *, resamples: int, seed: int
+) -> dict[int, Interval | None]:
+    """Return the interval of every class's AP, by class index, of the classes with objects.
+
+    The resamples are those of :func:`resample` with that seed. The matching has the thresholds of
+    the metric. None where there are fewer than 40 resamples that hold an object of the class.
+    """
+    problem = matching.problem
+    rows = [matching.row(threshold) for threshold in metric.thresholds]
+    whole = resampled_ap(problem, matching.matches, np.ones((1, problem.images)))[0][rows]
+    drawn = draw(problem.images, resamples, seed, step=_step(matching))
+    parts = [resampled_ap(problem, matching.matches, one)[:, rows].mean(axis=1) for one in drawn]
+    ap = whole.mean(axis=0)
+    values = np.concatenate([np.zeros((0, len(ap))), *parts])
+    classes = problem.classes_with_objects.tolist()
+    return {k: interval(float(ap[row]), values[:, row]) for row, k in enumerate(classes)}
 
 
 def _mean(ap: Float[np.ndarray, "b T k"]) -> Float[np.ndarray, " b"]:

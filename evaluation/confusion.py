@@ -104,24 +104,55 @@ def _closest(pairs: Pairs, boxes: Boxes, objects: Boxes) -> Pairs:
     )
 
 
-def working_point(matching: Matching, iou: float) -> float:
-    """Return the score above (and at) which keeping boxes gives the best F1 over all classes.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ByScore:
+    """The boxes that count at one IoU, by falling score, and what keeping them gives.
+
+    Boxes of equal score are kept or dropped together: ``score`` lists each score once.
+    """
+
+    #: Every counted box: its score, and whether COCO's rule gives it an object.
+    every: Float[np.ndarray, " n"]
+    right: Bool[np.ndarray, " n"]
+    #: Scores at which boxes can be cut off, falling, and what is kept from there on.
+    score: Float[np.ndarray, " s"]
+    precision: Float[np.ndarray, " s"]
+    recall: Float[np.ndarray, " s"]
+    f1: Float[np.ndarray, " s"]
+
+    @property
+    def best(self) -> float:
+        """The score with the best F1; of equal ones the highest; 0 where no box is right."""
+        return float(self.score[np.argmax(self.f1)]) if self.right.any() else 0.0
+
+
+def by_score(matching: Matching, iou: float) -> ByScore:
+    """Return precision, recall and F1 over all classes together for every score to cut off at.
 
     F1 = 2 x right / (kept + objects), with COCO's matches at that IoU, which is one of the
-    matching's. Of equal ones the highest score; 0 where no box is right.
+    matching's. Recall and F1 are 0 where there is no object.
     """
     problem, matches, row = matching.problem, matching.matches, matching.row(iou)
     counts = ~matches.ignored[row]
     score = problem.detections.score[matches.row[counts]]
     right = matches.found[row][counts] < len(problem.objects)
-    if not right.any():
-        return 0.0
     order = np.argsort(-score, kind="stable")
-    score, right = score[order], np.cumsum(right[order])
-    # Boxes of equal score are kept or dropped together.
+    score, right = score[order], right[order]
     last = np.flatnonzero(np.diff(score, append=-np.inf))
-    f1 = 2 * right[last] / (last + 1 + np.count_nonzero(problem.to_be_found))
-    return float(score[last[np.argmax(f1)]])
+    found, objects = np.cumsum(right)[last], np.count_nonzero(problem.to_be_found)
+    return ByScore(
+        every=score,
+        right=right,
+        score=score[last],
+        precision=found / (last + 1),
+        recall=found / max(objects, 1),
+        f1=2 * found / (last + 1 + objects),
+    )
+
+
+def working_point(matching: Matching, iou: float) -> float:
+    """Return the score above (and at) which keeping boxes gives the best F1 (:func:`by_score`)."""
+    return by_score(matching, iou).best
 
 
 def confusion(matching: Matching, *, iou: float, score: float | None = None) -> Confusion:

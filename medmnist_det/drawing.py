@@ -1,4 +1,4 @@
-"""What all pictures share: palette, style, heat maps, and the saving of whole figures.
+"""What all pictures share: palette, style, the sampling of many, and the saving of whole figures.
 
 Pictures come in two steps: a function decorated with :func:`drawn` makes a Figure, :func:`save`
 writes it. Matplotlib takes most of a second to import, so only what draws imports it.
@@ -8,75 +8,74 @@ from __future__ import annotations
 
 import functools
 import io
-import itertools
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 
+from medmnist_det.errors import InputError, shown
 from medmnist_det.files import make_folder, write_atomically
+from medmnist_det.lettering import left_to_right, lettered
 from medmnist_det.terminal.tables import plain
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
 
 P = ParamSpec("P")
 
-#: What the last row and column of a matrix stand for, in every picture.
+#: The word for what is no class: the last row and column of a matrix, what a miss reports, and what
+#: a spurious box is on.
 NO_OBJ = "no_obj"
 
 INK, GRID, PALE = "#1f2933", "#e3e8ee", "#94a3b8"
 
-#: Okabe and Ito's colours, told apart by everybody; the first is the truth's.
-COLOURS = ("#009e73", "#56b4e9", "#e69f00", "#cc79a7", "#f0e442", "#0072b2", "#d55e00")
-
-#: What is wrong, on a dark picture.
-WRONG = "#ff3b30"
-
-#: Ten classes in one picture (Tableau's).
-CLASS_COLOURS = (
-    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
-    "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
+#: Okabe and Ito's colours, in every picture. As people without red, green or blue cones see them
+#: (Machado et al. 2009, full severity), two of them lie at least 12.2, 11.6 and 10.9 apart
+#: (CIEDE2000; 21.7 for all others); tests/medmnist_det/test_palette.py measures it.
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442",
 )  # fmt: skip
 
-#: Several scores of one thing, from the lenient to the strict.
-SHADES = ("#93b4f5", "#2563eb", "#1e3a8a")
+#: For lines and bars on white, where yellow is too pale.
+COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+
+#: Several scores of one thing, from the lenient to the strict: dark to light.
+SHADES = ("#1e3a8a", "#2563eb", "#93b4f5")
 
 #: One colour a kind of error.
 KIND_COLOURS = {
-    "class": "#d97706",
-    "location": "#7c3aed",
-    "both": "#be185d",
-    "duplicate": "#0891b2",
-    "background": "#64748b",
-    "missed": "#dc2626",
+    "class": ORANGE,
+    "location": BLUE,
+    "both": PURPLE,
+    "duplicate": SKY,
+    "background": GREEN,
+    "missed": VERMILION,
 }
 
 #: Frames on a photograph.
 MARKS = {
-    "object, found": "#34d399",
-    "object, missed": "#f43f5e",
-    "box, right": "#60a5fa",
-    "box, wrong class": "#fbbf24",
-    "box on nothing, or a second one": "#e879f9",
+    "object, found": GREEN,
+    "object, missed": VERMILION,
+    "box, right": SKY,
+    "box, wrong class": YELLOW,
+    "box on nothing, or a second one": PURPLE,
 }
 
-# Rows or columns up to which every one is named; of more, every second, third ... is.
-_MOST_NAMES = 40
-# Columns up to which cells carry their numbers.
-_MOST_NUMBERS = 31
-# Characters of a name beside a heat map; an ellipsis stands where more were.
-_NAME = 24
+# Rows that stand closer, in smaller letters, where there are more.
+_MANY_ROWS = 40
+
+#: Formats in which pictures are written, by suffix.
+FORMATS = ("png", "pdf", "svg")
 
 _STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
-    # What lies outside of the canvas, a long name say, makes the picture larger.
+    # Layouts leave room for every text; what lay outside of the canvas all the same makes the
+    # picture larger, so that nothing can be cut.
     "savefig.bbox": "tight",
     "font.family": "sans-serif",
     "font.size": 10.0,
@@ -128,81 +127,8 @@ def panel(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a Figure with one panel, of that size in inches."""
     from matplotlib.figure import Figure
 
-    figure = Figure((width, height))
+    figure = Figure((width, height), layout="constrained")
     return figure, figure.add_subplot()
-
-
-def side_of(names: int) -> float:
-    """Return the inches of a heat map's side; without numbers in its cells it may be smaller."""
-    return 8.0 if names > _MOST_NUMBERS else max(4.2, 0.42 * names)
-
-
-def heat_map(
-    axes: Axes,
-    values: Float[np.ndarray, "r c"],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    form: Callable[[float], str],
-    *,
-    texts: Sequence[Sequence[str]] | None = None,
-    low: float = 0.0,
-    gamma: float = 1.0,
-) -> AxesImage:
-    """Draw a matrix: white is ``low``, dark blue is 1, grey is unknown (NaN).
-
-    Cells carry their value as ``form`` writes it, or else their text of ``texts``, unless there are
-    more than 31 columns. Lines part :data:`NO_OBJ`, which is no class. ``gamma`` below 1 spreads
-    small values.
-    """
-    from matplotlib.colors import PowerNorm
-
-    rows, columns = list(rows), list(columns)
-    norm = PowerNorm(gamma, vmin=low, vmax=1.0)
-    axes.set_facecolor("#d4d4d8")
-    image = axes.imshow(values, cmap="Blues", norm=norm, aspect="auto")
-    _name_ticks(axes, rows, columns)
-    axes.tick_params(length=0)
-    axes.grid(visible=False)
-    if rows[-1:] == [NO_OBJ]:
-        axes.axhline(len(rows) - 1.5, color=INK, linewidth=1)
-    if columns[-1:] == [NO_OBJ]:
-        axes.axvline(len(columns) - 1.5, color=INK, linewidth=1)
-    if len(columns) > _MOST_NUMBERS:
-        return image
-    size = 8.0 if len(columns) <= 12 else 7.0 if len(columns) <= 20 else 5.5
-    for row, column in np.argwhere(np.isfinite(values)).tolist():
-        value = values[row, column]
-        text = form(value) if texts is None else texts[row][column]
-        colour = "#ffffff" if norm(value) > 0.6 else INK
-        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
-    return image
-
-
-def _name_ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
-    short = [[shorten(name, _NAME) for name in names] for names in (rows, columns)]
-    steps = [-(-len(names) // _MOST_NAMES) for names in short]
-    size = 9 if max(map(len, short)) <= 20 else 7
-    # A letter is about .62 of its size wide; a map takes about .77 of its figure.
-    room = 72 * 0.77 * side_of(len(columns)) / max(len(columns), 1) / (0.62 * size)
-    turn = 90 if _longest_pair(short[1]) > 2 * room - 1 else 0
-    for axis, names, step in zip((axes.yaxis, axes.xaxis), short, steps, strict=True):
-        axis.set_ticks(range(0, len(names), step or 1), names[:: step or 1], fontsize=size)
-    axes.tick_params(axis="x", rotation=turn)
-
-
-def _longest_pair(names: Sequence[str]) -> int:
-    """Return the most letters of two neighbours."""
-    return max((len(a) + len(b) for a, b in itertools.pairwise(names)), default=0)
-
-
-def two_decimals(value: float) -> str:
-    """Return a number without the zero before its point; nothing where it rounds to 0."""
-    return "" if abs(value) < 0.005 else f"{value:.2f}".replace("0.", ".", 1)
-
-
-def per_cent(value: float) -> str:
-    """Return a share of 1 in whole per cent; nothing where it rounds to 0."""
-    return "" if abs(value) < 0.005 else f"{100 * value:.0f}"
 
 
 def shorten(name: int | str, most: int) -> str:
@@ -213,16 +139,56 @@ def shorten(name: int | str, most: int) -> str:
     return f"{text[: most // 2]}\N{HORIZONTAL ELLIPSIS}{text[most // 2 + 1 - most :]}"
 
 
+def evenly(count: int, most: int) -> list[int]:
+    """Return which of ``count`` ordered things a picture shows: all, or ``most`` spread evenly.
+
+    The one rule of all pictures: things stand from the best to the worst, and both ends are shown.
+    """
+    return np.linspace(0, count - 1, min(most, count)).round().astype(int).tolist()
+
+
+def sampled(shown: int, count: int, what: str) -> str:
+    """Return what a caption says of :func:`evenly`; nothing where all are shown."""
+    return f"{shown:,} of {count:,} {what}, evenly from best to worst" if shown < count else ""
+
+
+def captioned(figure: Figure, *sentences: str) -> None:
+    """Write what is to be known below a Figure; nothing where there is nothing to say."""
+    lines = [sentence for sentence in sentences if sentence]
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=9, color=INK)
+
+
+def rows_high(rows: int) -> float:
+    """Return the inches of a figure with a named row a thing, axis and title included."""
+    return rows * (0.26 if rows <= _MANY_ROWS else 0.17) + 1.5
+
+
+def name_rows(axes: Axes, names: Sequence[int | str]) -> None:
+    """Give a panel a row for each name, the first at the top."""
+    size = 9.0 if len(names) <= _MANY_ROWS else 7.0
+    axes.set_yticks(
+        range(len(names)), [left_to_right(shorten(name, 32)) for name in names], fontsize=size
+    )
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+
+
 def content(figure: Figure, kind: str) -> bytes:
-    """Return a Figure as a ``png``, ``pdf`` or ``svg``: the same bytes for the same Figure."""
+    """Return a Figure as a ``png``, ``pdf`` or ``svg``: the same bytes for the same Figure.
+
+    An SVG keeps names as text, for which a browser finds letters itself.
+    """
     import matplotlib as mpl
 
     facts: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
     buffer = io.BytesIO()
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        # A name in a script that no font here has is drawn as empty boxes; that stops nothing.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format=kind, metadata=facts)
+        if kind == "svg":
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        with nullcontext() if kind == "svg" else lettered(figure):
+            figure.savefig(buffer, format=kind, metadata=facts)
     return buffer.getvalue()
 
 
@@ -231,3 +197,20 @@ def save(path: Path, figure: Figure) -> None:
     made = content(figure, path.suffix.removeprefix("."))
     make_folder(path.parent)
     write_atomically(path, [made])
+
+
+def save_all(folder: Path, name: str, figure: Figure, formats: Sequence[str]) -> list[Path]:
+    """Write a Figure in each of the formats and return the paths. Raises InputError."""
+    paths = [folder / f"{name}.{kind}" for kind in formats]
+    for path in paths:
+        save(path, figure)
+    return paths
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """Return the formats of a text with commas. Raises InputError for one that there is not."""
+    found = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    wrong = [one for one in found if one not in FORMATS]
+    if wrong:
+        raise InputError(f"--formats {shown(wrong[0])}: give {', '.join(FORMATS)}, or several")
+    return found

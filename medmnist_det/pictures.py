@@ -1,4 +1,4 @@
-"""Pictures to look at first: scenes with everybody's boxes, and the annotators' matrices."""
+"""Pictures to look at first: scenes with everybody's boxes, and what the annotators do."""
 
 from __future__ import annotations
 
@@ -8,104 +8,97 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medmnist_det.boxes import paired_iou
 from medmnist_det.drawing import (
-    COLOURS,
-    WRONG,
+    BLUE,
+    INK,
+    captioned,
     drawn,
-    heat_map,
+    evenly,
+    name_rows,
+    panel,
     panels,
-    per_cent,
-    save,
+    rows_high,
+    sampled,
+    save_all,
     shorten,
-    side_of,
 )
 from medmnist_det.errors import InputError
 from medmnist_det.files import inside, read_json
 from medmnist_det.folder import Folder
 from medmnist_det.formats.png import read_grey
+from medmnist_det.heat_maps import heat_map, per_cent, room_for, side_of
 from medmnist_det.labels import CROWD_SPLITS, Error, LabelSet, Split
+from medmnist_det.sheets import MOST_SHOWN, Row, sheet_figure
 
 if TYPE_CHECKING:
+    from jaxtyping import Float
     from matplotlib.figure import Figure
 
-#: Annotators that fit beside the truth in one picture.
-MOST_SHOWN = len(COLOURS) - 1
-
-_DARK, _FAINT = "#1b1b1f", "#cccccc"
-_MISSED = "#666666"
+# Raters by name in one picture of box errors.
+_MOST_ROWS = 40
 
 
-def draw_scenes(
-    path: Path, folder: Folder, split: Split, scenes: int = 3, raters: Sequence[int] | None = None
-) -> None:
-    """Write one picture of a few scenes (:func:`scenes_figure`). Raises InputError."""
-    save(path, scenes_figure(folder, split, scenes, raters))
+def write_pictures(
+    out: Path, folder: Folder, split: Split, scenes: int = 3, formats: Sequence[str] = ("png",)
+) -> list[Path]:
+    """Write scenes, matrices and, where raters looked at the split, their box errors.
+
+    Return the paths. Raises InputError.
+    """
+    described = read_json(folder.annotators_file)
+    made = {
+        "scenes": scenes_figure(folder, split, scenes),
+        "matrices": matrices_figure(described),
+    }
+    if split in CROWD_SPLITS:
+        made["boxes"] = boxes_figure(folder.truth(split), folder.crowd_with_provenance(split))
+    written = [save_all(out, name, figure, formats) for name, figure in made.items()]
+    return [path for paths in written for path in paths]
 
 
-@drawn
 def scenes_figure(
     folder: Folder, split: Split, scenes: int = 3, raters: Sequence[int] | None = None
 ) -> Figure:
-    """Return a picture of a few scenes: a row a scene, with the truth and each rater's boxes.
+    """Return a picture of a few scenes: a row a scene, with the truth and its raters' boxes.
 
     The scenes are spread over the split, among those with three to six objects where there are
-    some. Wrong classes, spurious boxes and misses are marked. ``raters`` are rows of the raters'
-    table; by default the :data:`MOST_SHOWN` who looked at most of these scenes. Raises InputError
-    for a split without an object.
+    some. Of a scene those raters are shown who looked at it: of more than :data:`MOST_SHOWN` so
+    many from the best to the worst, or else those of ``raters`` (rows of the raters' table). Raises
+    InputError for a split without an object.
     """
     truth = folder.truth(split)
     chosen = _choose(truth, scenes)
     if not chosen:
         raise InputError(f"{folder.path}: no {split} image holds an object; show another --split")
-    columns: list[tuple[str, LabelSet, int | None]] = [("truth", truth, None)]
-    caption = _KEY
+    crowd, caption, looked = None, "The truth.", [list[int]() for _ in chosen]
     if split in CROWD_SPLITS:
-        crowd = folder.crowd_with_provenance(split)
-        shown = _busiest(crowd, chosen) if raters is None else raters
-        names = crowd.raters or ()
-        columns += [(f"rater {names[k]}", crowd, k) for k in shown]
-        if len(shown) < len(names):
-            caption += f";  {len(shown)} of {len(names)} raters"
-    figure, axes = panels(len(chosen), len(columns), 3.1, 3.1, _DARK)
-    for row, image in enumerate(chosen):
-        pixels = read_grey(inside(folder.images(split), truth.images.names[image]))
-        for column, (name, labels, rater) in enumerate(columns):
-            panel, colour = axes[row][column], COLOURS[column]
-            _ground(panel, pixels, colour)
-            if row == 0:
-                panel.set_title(
-                    shorten(name, 24), loc="center", color=colour, fontweight="bold", fontsize=13
-                )
-            if column == 0:
-                panel.set_ylabel(shorten(truth.images.names[image], 32), color=_FAINT, fontsize=9)
-            if rater is None:
-                _draw_truth(panel, labels, image, colour)
-            else:
-                _draw_rater(panel, labels, truth, image, rater, colour)
-    figure.supxlabel(caption, color=_FAINT, fontsize=10)
-    return figure
+        crowd, caption = folder.crowd_with_provenance(split), _KEY
+        ranks = np.argsort(-_skills(read_json(folder.annotators_file)), kind="stable")
+        looked = [_looked(crowd, image, ranks, raters) for image in chosen]
+    shown = [[some[k] for k in evenly(len(some), MOST_SHOWN)] for some in looked]
+    rows = [
+        Row(
+            image=image,
+            pixels=read_grey(inside(folder.images(split), truth.images.names[image])),
+            raters=sorted(some) if len(some) == len(every) else some,
+            title=_title(truth.images.names[image], len(some), len(every)),
+        )
+        for image, some, every in zip(chosen, shown, looked, strict=True)
+    ]
+    return sheet_figure(rows, truth, crowd, caption)
 
 
-_KEY = "red: wrong class (true class in brackets) or a spurious box (dashed);  dotted: missed"
+_KEY = (
+    "Dashed: the truth. Solid: what the rater drew, with the class reported; where that is wrong, "
+    "in vermilion, the true class follows in brackets. no_obj: reported for an object that was "
+    "missed, true of a box where nothing is. Raters who did not look at an image are not shown."
+)
 
 
-def _ground(panel: Any, pixels: np.ndarray, colour: str) -> None:
-    panel.imshow(pixels, cmap="gray", vmin=0, vmax=255)
-    panel.grid(visible=False)
-    panel.set_xticks([])
-    panel.set_yticks([])
-    for side in panel.spines.values():
-        side.set(visible=True, edgecolor=colour)
-
-
-def _busiest(crowd: LabelSet, images: list[int]) -> list[int]:
-    """Return the raters who looked at most of the images, as many as fit, in their own order."""
-    pairs = crowd.labels.assigned
-    every = np.arange(len(crowd.raters or ()))
-    looked = np.zeros(len(every))
-    if pairs is not None:
-        looked = np.bincount(pairs[np.isin(pairs[:, 0], images), 1], minlength=len(every))
-    return sorted(np.argsort(-looked, kind="stable")[:MOST_SHOWN].tolist())
+def _title(name: str, shown: int, looked: int) -> str:
+    said = sampled(shown, looked, "raters who looked")
+    return f"{shorten(name, 32)}: {said}" if said else name
 
 
 def _choose(truth: LabelSet, scenes: int) -> list[int]:
@@ -113,108 +106,93 @@ def _choose(truth: LabelSet, scenes: int) -> list[int]:
     good = np.flatnonzero((count >= 3) & (count <= 6))
     if not good.size:
         good = np.flatnonzero(count)
-    evenly = np.linspace(0, len(good) - 1, min(scenes, len(good))).astype(np.int64)
-    return good[evenly].tolist()
+    return good[evenly(len(good), scenes)].tolist()
 
 
-def _draw_truth(panel: Any, truth: LabelSet, image: int, colour: str) -> None:
-    labels = truth.labels
-    for k in range(*labels.starts[image : image + 2].tolist()):
-        _draw_box(panel, labels.box[k], colour, truth.classes.names[labels.label[k]], colour)
+def _looked(
+    crowd: LabelSet, image: int, ranks: np.ndarray, only: Sequence[int] | None
+) -> list[int]:
+    """Return the raters who looked at an image, best first; of ``only`` these, where given."""
+    pairs = crowd.labels.assigned
+    there = set(range(len(crowd.raters or ())))
+    if pairs is not None:
+        there = set(pairs[pairs[:, 0] == image, 1].tolist())
+    if only is not None:
+        return [rater for rater in only if rater in there]
+    return [rater for rater in ranks.tolist() if rater in there]
 
 
-def _draw_rater(
-    panel: Any, crowd: LabelSet, truth: LabelSet, image: int, rater: int, colour: str
-) -> None:
-    labels, names = crowd.labels, crowd.classes.names
-    if labels.assigned is not None and not (labels.assigned == (image, rater)).all(axis=1).any():
-        panel.text(
-            0.5, 0.5, "not assigned", color="#888888", ha="center", transform=panel.transAxes
-        )
-        return
-    found = set()
-    for k in range(*labels.starts[image : image + 2].tolist()):
-        if labels.rater is None or labels.error is None or labels.true_object is None:
-            raise ValueError("crowd labels come without provenance")
-        if labels.rater[k] != rater:
-            continue
-        name, error, true = names[labels.label[k]], labels.error[k], int(labels.true_object[k])
-        found.add(true)
-        if error == Error.SPURIOUS:
-            _draw_box(panel, labels.box[k], WRONG, name, WRONG, dashes="--")
-        elif error == Error.CLASS:
-            right = names[truth.labels.label[true]]
-            _draw_box(panel, labels.box[k], colour, f"{name} ({right})", WRONG)
-        else:
-            _draw_box(panel, labels.box[k], colour, name, colour)
-    for k in set(range(*truth.labels.starts[image : image + 2].tolist())) - found:
-        missed = names[truth.labels.label[k]]
-        _draw_box(panel, truth.labels.box[k], "#ffffff", f"missed {missed}", _MISSED, dashes=":")
-
-
-def _draw_box(
-    panel: Any, box: np.ndarray, colour: str, text: str, tag: str, dashes: str = "-"
-) -> None:
-    from matplotlib.patches import Rectangle
-
-    x_min, y_min, x_max, y_max = box - 0.5  # matplotlib counts from the middle of the first pixel
-    panel.add_patch(
-        Rectangle(
-            (x_min, y_min),
-            x_max - x_min,
-            y_max - y_min,
-            fill=False,
-            edgecolor=colour,
-            linewidth=1.6,
-            linestyle=dashes,
-        )
-    )
-    above = y_min > 22
-    panel.text(
-        x_min,
-        y_min if above else y_max,
-        shorten(text, 40),
-        color="#ffffff" if tag in (WRONG, _MISSED) else "#000000",
-        fontsize=8.5,
-        fontweight="bold",
-        va="bottom" if above else "top",
-        bbox={"facecolor": tag, "edgecolor": "none", "pad": 1.2},
-        clip_on=True,
-        zorder=4 if tag == WRONG else 3,  # no other tag may hide an error
-    )
-
-
-def draw_matrices(path: Path, annotators: Path) -> None:
-    """Write one picture of the annotators of an ``annotators.json``. Raises InputError."""
-    save(path, matrices_figure(read_json(annotators)))
+def _skills(described: dict[str, Any]) -> Float[np.ndarray, " R"]:
+    """Return the mean diagonal of every annotator's matrix: how well it names what is there."""
+    matrices = [np.array(one["matrix"]) for one in described["annotators"]]
+    return np.array([np.diagonal(matrix)[:-1].mean() for matrix in matrices])
 
 
 @drawn
 def matrices_figure(described: dict[str, Any]) -> Figure:
-    """Return a picture of the annotators' transition matrices, the first :data:`MOST_SHOWN`.
+    """Return a picture of the annotators' transition matrices.
 
     ``described`` is the content of an ``annotators.json``. Rows are true classes, columns what is
-    reported; cells are per cent, and empty below a half.
+    reported; cells are per cent, and empty below a half. Of more than :data:`MOST_SHOWN` annotators
+    so many are shown from the best mean diagonal to the worst.
     """
-    classes, raters = described["classes"], described["annotators"]
-    shown = raters[:MOST_SHOWN]
-    columns = min(3, len(shown))
-    side = side_of(len(classes))
-    figure, axes = panels(-(-len(shown) // columns), columns, side, side + 0.35)
-    for panel in axes.flat[len(shown) :]:
-        panel.set_axis_off()
+    classes, raters, skills = described["classes"], described["annotators"], _skills(described)
+    shown = list(range(len(raters)))
+    if len(raters) > MOST_SHOWN:
+        order = np.argsort(-skills, kind="stable")
+        shown = [int(order[k]) for k in evenly(len(raters), MOST_SHOWN)]
+    columns, side, names = min(3, len(shown)), side_of(len(classes)), room_for(classes)
+    rows = -(-len(shown) // columns)
+    figure, axes = panels(rows, columns, max(side + names, 3.2), side + names + 0.5)
+    for axis in axes.flat[len(shown) :]:
+        axis.set_axis_off()
     image: Any = None
-    for place, (panel, one) in enumerate(zip(axes.flat, shown, strict=False)):
-        matrix = np.array(one["matrix"])
-        image = heat_map(panel, matrix, classes, classes, per_cent)
-        panel.set_title(
-            f"rater {shorten(one['rater_id'], 24)} \N{MIDDLE DOT} {one['family']}, "
-            f"p = {one['proficiency']:g}\nmean diagonal {np.diagonal(matrix)[:-1].mean():.3f}"
+    for place, (axis, k) in enumerate(zip(axes.flat, shown, strict=False)):
+        one = raters[k]
+        image = heat_map(axis, np.array(one["matrix"]), classes, classes, per_cent)
+        axis.set_title(
+            f"rater {shorten(one['rater_id'], 24)}\n{one['family']}, p = {one['proficiency']:g}\n"
+            f"mean diagonal {skills[k]:.3f}",
+            fontsize=10,
         )
-        panel.set_xlabel("reported")
+        axis.set_xlabel("reported class")
         if place % columns == 0:
-            panel.set_ylabel("true")
-    figure.colorbar(image, ax=axes, shrink=0.5, label="probability (cells: %)")
-    if len(raters) > len(shown):
-        figure.supxlabel(f"{len(shown)} of {len(raters)} annotators", fontsize=10)
+            axis.set_ylabel("true class")
+    figure.colorbar(image, ax=axes, shrink=0.6, label="probability (cells: %)")
+    captioned(figure, sampled(len(shown), len(raters), "annotators"))
+    return figure
+
+
+@drawn
+def boxes_figure(truth: LabelSet, crowd: LabelSet) -> Figure:
+    """Return a picture of how well every rater's boxes lie on the objects they were drawn for.
+
+    A dot is the median IoU with the true object, a thick line holds half of the boxes, a thin one
+    nine tenths. Raters stand from the best to the worst median; of more than 40 so many are shown.
+    A rater without a box on an object is left out.
+    """
+    labels = crowd.labels
+    if labels.rater is None or labels.error is None or labels.true_object is None:
+        raise ValueError("crowd labels come without provenance")
+    real = np.flatnonzero(labels.error != Error.SPURIOUS)
+    iou = paired_iou(labels.box[real], truth.labels.box[labels.true_object[real]])
+    of = labels.rater[real]
+    spread = {
+        k: np.quantile(iou[of == k], [0.05, 0.25, 0.5, 0.75, 0.95]) for k in np.unique(of).tolist()
+    }
+    order = sorted(spread, key=lambda k: -spread[k][2])
+    shown = [order[k] for k in evenly(len(order), _MOST_ROWS)]
+    figure, axes = panel(6.4, rows_high(len(shown)))
+    names = crowd.raters or ()
+    rows = [f"{names[k]}  (n = {np.count_nonzero(of == k):,})" for k in shown]
+    name_rows(axes, rows)
+    for row, k in enumerate(shown):
+        low, first, middle, third, high = spread[k].tolist()
+        axes.plot([low, high], [row, row], color=BLUE, lw=1)
+        axes.plot([first, third], [row, row], color=BLUE, lw=4, solid_capstyle="butt")
+        axes.plot([middle], [row], "o", color="#ffffff", markeredgecolor=INK, markersize=6)
+    axes.set(xlim=(0, 1), xlabel="IoU of a drawn box with its object", ylabel="rater (n: boxes)")
+    axes.set_title("Box errors by rater")
+    said = "dot: median; thick line: half of the boxes; thin line: nine tenths"
+    captioned(figure, said, sampled(len(shown), len(order), "raters"))
     return figure

@@ -41,7 +41,7 @@ def lines(axes: Any) -> dict[str, np.ndarray]:
 
 def legend(axes: Any) -> dict[str, str]:
     """Return the colour of every entry of the legend by its text."""
-    box = axes.get_legend()
+    box = axes.get_legend() or axes.figure.legends[0]
     handles = [
         one.get_color() if hasattr(one, "get_color") else one.get_facecolor()
         for one in box.legend_handles
@@ -57,22 +57,48 @@ def formulas(figure: Figure) -> list[str]:
     return [text for text in shown if "\\mathdefault" in text]
 
 
-def overprinted(figure: Figure) -> list[tuple[str, str]]:
-    """Return pairs of labels of one axis, and of titles, that lie on each other when drawn."""
+def texts(figure: Figure) -> list[tuple[str, np.ndarray]]:
+    """Return every text that is drawn with the box that it takes, in pixels, once it is laid out."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
-    groups = [[axes.title for axes in figure.axes] + [axes._left_title for axes in figure.axes]]
+    found = figure.findobj(Text)
+    labels, shown = set(), set()
     for axes in figure.axes:
-        groups += [axes.get_xticklabels(), axes.get_yticklabels()]
-    found = []
-    for group in groups:
-        shown = [one for one in group if one.get_text() and one.get_visible()]
-        boxes = [one.get_window_extent(renderer).padded(-1) for one in shown]
-        for k, one in enumerate(boxes):
-            found += [
-                (shown[k].get_text(), shown[j].get_text())
-                for j in range(k + 1, len(boxes))
-                if one.overlaps(boxes[j])
-            ]
-    return found
+        for axis in (axes.xaxis, axes.yaxis):
+            every = [*axis.get_majorticklabels(), *axis.get_minorticklabels()]
+            labels |= {id(one) for one in every} | {id(tick.label2) for tick in axis.majorTicks}
+            # Ticks beyond the ends of an axis have labels, but none is drawn.
+            shown |= {id(tick.label1) for tick in axis._update_ticks()}
+    return [
+        (one.get_text(), np.array(one.get_window_extent(renderer).extents))
+        for one in found
+        if one.get_text().strip() and one.get_visible() and _there(one)
+        if id(one) not in labels or id(one) in shown
+    ]
+
+
+def _there(one: Text) -> bool:
+    return one.axes is None or one.axes.axison
+
+
+def overprinted(figure: Figure) -> list[tuple[str, str]]:
+    """Return pairs of texts that lie on each other when drawn."""
+    found = texts(figure)
+    if len(found) < 2:
+        return []
+    box = np.array([one for _, one in found]) + np.array([1, 1, -1, -1])
+    across = (box[:, None, 0] < box[None, :, 2]) & (box[None, :, 0] < box[:, None, 2])
+    down = (box[:, None, 1] < box[None, :, 3]) & (box[None, :, 1] < box[:, None, 3])
+    pairs = np.argwhere(np.triu(across & down, k=1)).tolist()
+    return [(found[a][0], found[b][0]) for a, b in pairs]
+
+
+def outside(figure: Figure) -> list[str]:
+    """Return the texts that reach out of the figure."""
+    width, height = figure.bbox.size
+    return [
+        text
+        for text, (left, low, right, high) in texts(figure)
+        if left < -1 or low < -1 or right > width + 1 or high > height + 1
+    ]

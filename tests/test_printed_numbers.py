@@ -211,9 +211,15 @@ def test_names_of_any_kind_go_through_every_table_and_picture(data: Path, tmp_pa
     classes = read_back["By class (the class against all else)"]
     assert "".join(classes.column("class")).count("n") == 256
     assert sorted(path.name for path in (folder / "plots").iterdir()) == [
-        "agreement-crowd-alpha.png",
-        "agreement-crowd-mAP.png",
-        "dawid-skene-crowd-matrices.png",
+        f"{name}.{kind}"
+        for name in (
+            "agreement-crowd-alpha",
+            "agreement-crowd-disputed",
+            "agreement-crowd-mAP",
+            "dawid-skene-crowd-boxes",
+            "dawid-skene-crowd-matrices",
+        )
+        for kind in ("pdf", "png")
     ]
 
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medmnist_det.drawing import COLOURS, INK, drawn, panels, save, shorten
+from medmnist_det.drawing import (
+    BLUE,
+    INK,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    captioned,
+    drawn,
+    panels,
+    save,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LOSSES = {"total": INK, "box": COLOURS[3], "objectness": COLOURS[1], "classes": COLOURS[2]}
-_SCORES = {"mAP@0.4": COLOURS[5], "mAP@[.5:.95]": COLOURS[6]}
+_LOSSES = {"total": INK, "box": PURPLE, "objectness": BLUE, "classes": ORANGE}
+_SCORES = {"mAP@0.4": BLUE, "mAP@[.5:.95]": VERMILION}
 
 
 def draw_curves(path: Path, history: list[dict[str, Any]], title: str) -> None:
@@ -25,7 +36,7 @@ def curves_figure(history: list[dict[str, Any]], title: str) -> Figure:
     """Return a picture of a history's losses and validation scores; no epoch gives empty panels."""
     from matplotlib.ticker import LogFormatter
 
-    figure, axes = panels(1, 2, 5.0, 4.0)
+    figure, axes = panels(1, 2, 5.0, 4.4)
     losses, scores = axes[0]
     for name in history[0]["loss"] if history else ():
         values = [(row["epoch"], row["loss"][name]) for row in history]
@@ -34,25 +45,25 @@ def curves_figure(history: list[dict[str, Any]], title: str) -> Figure:
     for name in seen[0]["validation"] if seen else ():
         values = [(row["epoch"], row["validation"][name]) for row in seen]
         known = [(epoch, value) for epoch, value in values if value is not None]
-        colour = _curve(scores, name, known, _SCORES.get(name))
-        if known:
-            scores.annotate(f"{known[-1][1]:.3f}", known[-1], (0, 6), textcoords="offset points",
-                            ha="right", color=colour)  # fmt: skip
-    losses.set(yscale="log", ylabel="loss", title=shorten(title, 60))
+        label = f"{name}, last {known[-1][1]:.3f}" if known else name
+        _curve(scores, label, known, _SCORES.get(name))
+    losses.set(yscale="log", ylabel="loss (logarithmic axis)", title="Training loss")
     # The usual labels of a logarithmic axis are formulas, which our style does not read.
     losses.yaxis.set_major_formatter("{x:g}")
     losses.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
-    scores.set(ylim=(0, 1), ylabel="mAP", title="validation, on the method's own labels")
+    scores.set(ylim=(0, 1), ylabel="mAP", title="Validation, on the method's own labels")
     for axis in (losses, scores):
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         if axis.lines:
-            axis.legend(frameon=False)
+            axis.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 0), fontsize=9)
+    figure.suptitle(shorten(title, 60), x=0.01, ha="left", fontsize=11)
+    if history:
+        minutes = history[-1]["seconds"] / 60
+        captioned(figure, f"{history[-1]['epoch']} epochs in {minutes:.1f} minutes")
     return figure
 
 
-def _curve(axis: Axes, name: str, values: list[tuple[int, float]], colour: str | None) -> str:
-    """Draw a line and return its colour."""
+def _curve(axis: Axes, label: str, values: list[tuple[int, float]], colour: str | None) -> None:
     at, heights = [epoch for epoch, _ in values], [value for _, value in values]
-    (line,) = axis.plot(at, heights, color=colour, label=name, marker=".")
-    return str(line.get_color())
+    axis.plot(at, heights, color=colour, label=label, marker=".")

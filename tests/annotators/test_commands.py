@@ -77,8 +77,9 @@ def test_dawid_skene_prints_the_raters_beside_the_truth_and_draws_them(
     )
     for words in ("what they report", "errors of their boxes", "Recovery of the raters", "true"):
         assert words in shown
-    picture = tmp_path / "dawid-skene-train-matrices.png"
-    assert picture.stat().st_size > 20_000
+    for what in ("matrices", "boxes", "skills"):
+        assert (tmp_path / f"dawid-skene-train-{what}.png").stat().st_size > 20_000
+        assert f"drawn: {tmp_path}/dawid-skene-train-{what}.pdf" in shown
     assert (tmp_path / "dawid-skene" / "train.json").is_file()
 
 
@@ -112,7 +113,7 @@ def test_agreement_shows_tables_and_draws_who_agrees(data: Path, tmp_path: Path)
         "mAP on truth",
     ):
         assert words in shown
-    for what in ("alpha", "mAP"):
+    for what in ("alpha", "mAP", "disputed"):
         assert (tmp_path / f"agreement-train-{what}.png").stat().st_size > 10_000
     report = json.loads((tmp_path / "agreement-train.json").read_text())
     assert len(report["of_image"]) == 60
@@ -176,7 +177,7 @@ def test_options_that_a_method_has_no_use_for_are_not_passed_over_in_silence(
     refused = run("aggregate", "--data", data, "--method", "all", "--weights", "1,2,3", code=2)
     assert "--weights 1,2,3 goes with --method wbf, wbf-agnostic, not 'all': drop it" in refused
     told = run("aggregate", "--data", data, "--method", "all", "--plots", tmp_path / "plots")
-    assert "all estimates no raters: there is no matrix to draw" in told
+    assert "all estimates no raters: there is nothing to draw" in told
 
 
 @pytest.mark.parametrize("command", ["aggregate", "agreement"])

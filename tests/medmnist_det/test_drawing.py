@@ -6,15 +6,16 @@ from medmnist_det.drawing import (
     NO_OBJ,
     content,
     drawn,
-    heat_map,
+    evenly,
+    formats_of,
     panel,
-    per_cent,
+    sampled,
     save,
+    save_all,
     shorten,
-    side_of,
-    two_decimals,
 )
 from medmnist_det.errors import InputError
+from medmnist_det.heat_maps import heat_map, per_cent, room_for, side_of, two_decimals
 from tests.drawn import cells, image, overprinted, ticks
 
 VALUES = np.array([[0.9, 0.08, np.nan], [0.004, 0.7, -0.25]])
@@ -22,19 +23,19 @@ VALUES = np.array([[0.9, 0.08, np.nan], [0.004, 0.7, -0.25]])
 
 @drawn
 def map_of(values, rows, columns, form=per_cent, **how):
-    side = side_of(len(columns))
-    figure, axes = panel(side, side)
+    side = side_of(len(columns)) + room_for(columns)
+    figure, axes = panel(side + 0.4, side + 0.4)
     heat_map(axes, values, rows, columns, form, **how)
     return figure
 
 
 def test_rows_of_a_heat_map_are_rows_and_columns_columns():
-    (axes,) = map_of(VALUES, ["a", "b"], ["x", "y", NO_OBJ], low=-0.25).axes
+    (axes,) = map_of(VALUES, ["a", "b"], ["x", "y", NO_OBJ]).axes
 
     np.testing.assert_array_equal(image(axes), VALUES)
     assert ticks(axes.yaxis) == {0: "a", 1: "b"}
     assert ticks(axes.xaxis) == {0: "x", 1: "y", 2: NO_OBJ}
-    assert axes.images[0].get_clim() == (-0.25, 1.0)
+    assert axes.images[0].get_clim() == (-1.0, 1.0)
     assert axes.images[0].origin == "upper"
 
 
@@ -142,3 +143,45 @@ def test_the_same_figure_gives_the_same_bytes():
 
     for kind in ("png", "pdf", "svg"):
         assert content(first, kind) == content(second, kind)
+
+
+def test_white_is_zero_and_what_is_below_is_of_another_colour():
+    values = np.array([[0.0, 0.6], [-0.6, 1.0]])
+    (axes,) = map_of(values, ["a", "b"], ["x", "y"]).axes
+    picture = axes.images[0]
+    colours = picture.cmap(picture.norm(values))[..., :3]
+
+    assert colours[0, 0] == pytest.approx([1, 1, 1], abs=0.02)
+    assert colours[0, 1, 2] > colours[0, 1, 0]  # blue
+    assert colours[1, 0, 0] > colours[1, 0, 2]  # orange
+    (axes,) = map_of(np.array([[0.0, 0.6]]), ["a"], ["x", "y"]).axes
+    assert axes.images[0].get_clim() == (0.0, 1.0)
+
+
+def test_of_many_things_both_ends_are_shown_and_the_rest_evenly():
+    assert evenly(3, 6) == [0, 1, 2]
+    assert evenly(17, 6) == [0, 3, 6, 10, 13, 16]
+    assert evenly(0, 6) == []
+    assert sampled(6, 1017, "raters") == "6 of 1,017 raters, evenly from best to worst"
+    assert sampled(6, 6, "raters") == ""
+
+
+def test_formats_are_chosen_by_name_and_each_is_written(tmp_path):
+    assert formats_of("png, PDF,png") == ("png", "pdf")
+    with pytest.raises(InputError, match="--formats 'jpg': give png, pdf, svg, or several"):
+        formats_of("png,jpg")
+
+    figure = map_of(np.eye(2), ["a", "b"], ["a", "b"])
+    paths = save_all(tmp_path, "x", figure, ("png", "pdf", "svg"))
+    assert [path.name for path in paths] == ["x.png", "x.pdf", "x.svg"]
+    begins = (b"\x89PNG", b"%PDF", b"<?xml")
+    for path, magic in zip(paths, begins, strict=True):
+        assert path.read_bytes().startswith(magic)
+
+
+def test_what_is_no_class_is_named_however_many_classes_there_are():
+    names = [*(f"class {k}" for k in range(90)), NO_OBJ]
+    figure = map_of(np.full((91, 91), 0.5), names, names)
+
+    assert ticks(figure.axes[0].yaxis)[90] == NO_OBJ
+    assert overprinted(figure) == []

@@ -1,6 +1,7 @@
 """Pictures of a data set: every box where its file says, every error marked, every name shown."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,17 +9,18 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from medmnist_det.drawing import COLOURS, WRONG
+from medmnist_det.boxes import pairwise_iou
+from medmnist_det.drawing import SKY, VERMILION, YELLOW, save
 from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder
 from medmnist_det.labels import Classes, Error, Images, Labels, LabelSet
 from medmnist_det.pictures import (
-    _busiest,
     _choose,
-    draw_matrices,
-    draw_scenes,
+    _looked,
+    boxes_figure,
     matrices_figure,
     scenes_figure,
+    write_pictures,
 )
 from tests.drawn import cells, formulas, image, overprinted, ticks
 
@@ -49,70 +51,84 @@ def expected(folder, split, row, rater):
         said = names[crowd.label[k]]
         seen.add(int(crowd.true_object[k]))
         if crowd.error[k] == Error.SPURIOUS:
-            boxes.append((*corners, WRONG, "--"))
+            boxes.append((*corners, VERMILION, "-"))
+            said = f"{said} (no_obj)"
         else:
-            boxes.append((*corners, COLOURS[1 + rater], "-"))
             right = names[truth.label[crowd.true_object[k]]]
+            boxes.append((*corners, SKY if said == right else VERMILION, "-"))
             said = said if said == right else f"{said} ({right})"
         texts.append(said)
     for j in range(len(truth)):
+        if truth.image[j] == row:
+            boxes.append((*np.round(truth.box[j], 6), YELLOW, "--"))
         if truth.image[j] == row and j not in seen:
-            boxes.append((*np.round(truth.box[j], 6), "#ffffff", ":"))
-            texts.append(f"missed {names[truth.label[j]]}")
+            texts.append(f"no_obj ({names[truth.label[j]]})")
     return sorted(boxes), sorted(texts)
 
 
 def test_scenes_show_the_truth_and_what_every_rater_drew_and_missed(small):
     figure = scenes_figure(small, "train", 8)
-    panels = np.array(figure.axes).reshape(8, 4)
-    truth = small.truth("train")
-    rows = _choose(truth, 8)
-
-    titles = [panel.get_title(loc="center") for panel in panels[0]]
-    assert titles == ["truth", "rater 1", "rater 2", "rater 3"]
-    looked = set(map(tuple, small.crowd("train").labels.assigned.tolist()))
-    seen = set()
-    for line, row in zip(panels, rows, strict=True):
+    truth, crowd = small.truth("train"), small.crowd("train")
+    panels, seen = iter(figure.axes), set()
+    for row in _choose(truth, 8):
         name = truth.images.names[row]
         with Image.open(small.images("train") / name) as picture:
             pixels = np.asarray(picture)
-        assert line[0].get_ylabel() == name
-        for panel in line:
+        looked = crowd.labels.assigned[crowd.labels.assigned[:, 0] == row, 1].tolist()
+        for rater in (None, *looked):
+            panel = next(panels)
             np.testing.assert_array_equal(image(panel), pixels)
             assert panel.images[0].get_clim() == (0, 255)
-        mine = truth.labels.image == row
-        assert frames(line[0]) == sorted(
-            (*box, COLOURS[0], "-") for box in np.round(truth.labels.box[mine], 6)
-        )
-        assert tags(line[0]) == sorted(truth.classes.names[k] for k in truth.labels.label[mine])
-        for rater in range(3):
-            if (row, rater) not in looked:
-                assert (frames(line[rater + 1]), tags(line[rater + 1])) == ([], ["not assigned"])
-                seen.add("not assigned")
-                continue
-            boxes, texts = expected(small, "train", row, rater)
-            assert frames(line[rater + 1]) == boxes
-            assert tags(line[rater + 1]) == texts
-            seen |= {one[-1] for one in boxes} | {"(" for text in texts if "(" in text}
+            if rater is None:
+                mine = truth.labels.image == row
+                boxes = sorted((*box, YELLOW, "--") for box in np.round(truth.labels.box[mine], 6))
+                texts = sorted(truth.classes.names[k] for k in truth.labels.label[mine])
+            else:
+                boxes, texts = expected(small, "train", row, rater)
+                seen |= {re.sub("[0-9]", "", text) for text in texts}
+            said = "truth" if rater is None else f"rater {crowd.raters[rater]}"
+            assert panel.get_title(loc="left") == said
+            assert (frames(panel), tags(panel)) == (boxes, texts)
+    assert next(panels, None) is None
     # The scenes hold every kind of mark, so that none went untested.
-    assert seen == {"-", "--", ":", "(", "not assigned"}
+    assert seen == {"", " ()", " (no_obj)", "no_obj ()"}
+    above = [text.get_text() for text in figure.texts]
+    assert above[0] == truth.images.names[_choose(truth, 8)[0]]
+    assert above[-1].startswith("Dashed: the truth. Solid: what the rater drew")
 
 
 def test_the_test_split_shows_the_truth_alone(small):
     figure = scenes_figure(small, "test", 1)
 
-    assert [panel.get_title(loc="center") for panel in figure.axes] == ["truth"]
-    assert "raters" not in figure.get_supxlabel()
+    assert [panel.get_title(loc="left") for panel in figure.axes] == ["truth"]
+    assert figure.texts[-1].get_text() == "The truth."
 
 
 def test_pictures_are_files_with_all_their_panels(small, tmp_path):
-    draw_scenes(tmp_path / "scenes.png", small, "train", scenes=2)
-    draw_matrices(tmp_path / "matrices.png", small.path / "annotators.json")
+    written = write_pictures(tmp_path, small, "train", scenes=2)
 
+    assert [path.name for path in written] == ["scenes.png", "matrices.png", "boxes.png"]
     with Image.open(tmp_path / "scenes.png") as picture:
-        assert 1.8 < picture.width / picture.height < 2.2
+        assert 1.2 < picture.width / picture.height < 2.2
     with Image.open(tmp_path / "matrices.png") as picture:
         assert picture.width > 2.2 * picture.height
+
+
+def test_box_errors_are_the_overlaps_with_the_objects(small):
+    truth, crowd = small.truth("train"), small.crowd_with_provenance("train")
+    (axes,) = boxes_figure(truth, crowd).axes
+    labels, medians = crowd.labels, {}
+    for rater in range(3):
+        mine = np.flatnonzero((labels.rater == rater) & (labels.error != Error.SPURIOUS))
+        overlaps = [
+            pairwise_iou(labels.box[[k]], truth.labels.box[[labels.true_object[k]]])[0, 0]
+            for k in mine
+        ]
+        medians[f"{crowd.raters[rater]}  (n = {len(mine)})"] = np.median(overlaps)
+    order = sorted(medians, key=lambda name: -medians[name])
+    assert list(ticks(axes.yaxis).values()) == order
+    dots = [one.get_xdata()[0] for one in axes.lines if one.get_marker() == "o"]
+    np.testing.assert_allclose(dots, [medians[name] for name in order])
 
 
 def test_matrices_have_the_true_class_as_row_and_the_reported_as_column(small):
@@ -125,7 +141,7 @@ def test_matrices_have_the_true_class_as_row_and_the_reported_as_column(small):
         np.testing.assert_array_equal(image(panel), matrix)
         assert list(ticks(panel.xaxis).values()) == names
         assert list(ticks(panel.yaxis).values()) == names
-        assert (panel.get_xlabel(), panel.images[0].get_clim()) == ("reported", (0, 1))
+        assert (panel.get_xlabel(), panel.images[0].get_clim()) == ("reported class", (0, 1))
         assert cells(panel) == {
             (i, j): f"{100 * matrix[i, j]:.0f}"
             for i in range(11)
@@ -134,10 +150,10 @@ def test_matrices_have_the_true_class_as_row_and_the_reported_as_column(small):
         }
         mean = sum(matrix[k, k] for k in range(10)) / 10
         assert panel.get_title(loc="left") == (
-            f"rater {one['rater_id']} \N{MIDDLE DOT} {one['family']}, p = {one['proficiency']:g}\n"
+            f"rater {one['rater_id']}\n{one['family']}, p = {one['proficiency']:g}\n"
             f"mean diagonal {mean:.3f}"
         )
-    assert figure.axes[0].get_ylabel() == "true"
+    assert figure.axes[0].get_ylabel() == "true class"
     assert figure.axes[3].get_ylabel() == "probability (cells: %)"
 
 
@@ -153,7 +169,9 @@ def test_no_name_lies_on_another_and_what_is_left_out_is_said(count, classes):
 
     assert overprinted(figure) == []
     assert formulas(figure) == []
-    assert figure.get_supxlabel() == ("6 of 17 annotators" if count == 17 else "")
+    assert figure.get_supxlabel() == (
+        "6 of 17 annotators, evenly from best to worst" if count == 17 else ""
+    )
 
 
 def test_classes_of_any_name_are_drawn_as_they_are(small, tmp_path, monkeypatch):
@@ -165,21 +183,22 @@ def test_classes_of_any_name_are_drawn_as_they_are(small, tmp_path, monkeypatch)
 
     monkeypatch.setattr(Folder, "truth", renamed(Folder.truth))
     monkeypatch.setattr(Folder, "crowd_with_provenance", renamed(Folder.crowd_with_provenance))
-    draw_scenes(tmp_path / "x.png", small, "train", scenes=10)
+    save(tmp_path / "x.png", scenes_figure(small, "train", 10))
     shown = {text for panel in scenes_figure(small, "train", 10).axes for text in tags(panel)}
 
     assert {"$\\frac{$", "a\ufffdb\ufffd[3m", "\N{HEBREW LETTER SHIN}"} <= shown
-    assert max(map(len, shown)) <= 40
+    assert max(map(len, shown)) <= 31
 
 
 def test_a_split_without_an_object_cannot_be_shown(small, tmp_path, monkeypatch):
     empty = replace(small.truth("train"), labels=Labels.empty(60))
     monkeypatch.setattr(Folder, "truth", lambda *_: empty)
     with pytest.raises(InputError, match="no train image holds an object; show another --split"):
-        draw_scenes(tmp_path / "x.png", small, "train")
+        write_pictures(tmp_path, small, "train")
+    assert not list(tmp_path.iterdir())
 
 
-def test_of_many_raters_those_who_looked_are_shown():
+def test_of_a_scene_those_who_looked_are_shown_best_first():
     images = Images(ids=(1, 2), names=("a", "b"), width=np.ones(2), height=np.ones(2))
     pairs = np.array([[0, 7], [0, 8], [0, 19], [1, 2], [1, 7]])
     labels = Labels(
@@ -191,16 +210,13 @@ def test_of_many_raters_those_who_looked_are_shown():
         labels=labels,
         raters=tuple(range(20)),
     )
-    assert set(_busiest(crowd, [0, 1])) >= {2, 7, 8, 19}
-    assert set(_busiest(crowd, [0])) >= {7, 8, 19}
+    ranks = np.arange(20)[::-1]
+    assert _looked(crowd, 0, ranks, None) == [19, 8, 7]
+    assert _looked(crowd, 1, ranks, None) == [7, 2]
+    assert _looked(crowd, 1, ranks, [2, 8]) == [2]
 
 
-def test_of_many_raters_the_caption_says_how_many_are_shown(small):
-    figure = scenes_figure(small, "train", 1, raters=[2, 0])
-
-    assert [panel.get_title(loc="center") for panel in figure.axes] == [
-        "truth",
-        "rater 3",
-        "rater 1",
-    ]
-    assert figure.get_supxlabel().endswith("2 of 3 raters")
+def test_raters_can_be_chosen(small):
+    figure = scenes_figure(small, "train", 1, raters=[1])
+    looked = [panel.get_title(loc="left") for panel in figure.axes]
+    assert looked in (["truth"], ["truth", "rater 2"])

@@ -165,7 +165,7 @@ def test_figures_are_written_as_pictures_and_for_print(tmp_path, worst):
 
     assert result.exit_code == 0, result.output
     names = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    kinds = ("classes", "confusion", "errors", "precision-recall")
+    kinds = ("calibration", "classes", "confusion", "errors", "f1", "precision-recall")
     assert names == sorted(f"{kind}.{end}" for kind in kinds for end in ("png", "pdf"))
     assert (tmp_path / "figures" / "errors.png").read_bytes().startswith(b"\x89PNG")
 

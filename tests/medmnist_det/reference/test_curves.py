@@ -31,12 +31,12 @@ def test_terms_and_scores_are_drawn_against_epochs():
     assert list(legend(losses)) == ["total", "box", "classes"]
     assert len(set(legend(losses).values())) == 3
     seen = lines(scores)
-    np.testing.assert_allclose(seen["mAP@0.4"], [[1, 0.2], [3, 0.6], [4, 0.8]])
-    np.testing.assert_allclose(seen["mAP@[.5:.95]"], [[3, 0.3], [4, 0.4]])
-    assert [text.get_text() for text in scores.texts] == ["0.800", "0.400"]
+    np.testing.assert_allclose(seen["mAP@0.4, last 0.800"], [[1, 0.2], [3, 0.6], [4, 0.8]])
+    np.testing.assert_allclose(seen["mAP@[.5:.95], last 0.400"], [[3, 0.3], [4, 0.4]])
+    assert figure.get_supxlabel() == "4 epochs in 4.0 minutes"
     assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
-    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "mAP"]
-    assert losses.get_title(loc="left") == "rater:$\\frac{$"
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss (logarithmic axis)", "mAP"]
+    assert figure.get_suptitle() == "rater:$\\frac{$"
     assert losses.get_yscale() == "log"
 
 
