@@ -391,8 +391,8 @@ def evaluate(
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files: give one to score, or two to compare")
-    if len(files) == 2 and (report or plots):
-        raise InputError("--report and --plots describe one file: give one, or leave them out")
+    if len(files) == 2 and plots:
+        raise InputError("--plots describes one file: give one, or leave it out")
     inputs = [*files, truth or Layout(path=data).truth_file(split)]
     for option, place in (("--json", json), ("--report", report), ("--plots", plots)):
         if place is not None:
@@ -422,9 +422,12 @@ def evaluate(
 
         write_figures(plots, found[0])
     if report is not None:
-        from evaluation.show.report import write_report
+        from evaluation.read.layers import read_layers
+        from evaluation.show.page.report import write_report
 
-        write_report(report, found[0], source.images)
+        layers = read_layers(source, found[0].truth)
+        tell("warning", layers.warnings)
+        write_report(report, result, images=source.images, layers=layers)
 
 
 def _crowd(

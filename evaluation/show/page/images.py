@@ -1,0 +1,217 @@
+"""The page's images: the worst as drawings, a table of all with mistakes, and the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evaluation.mistakes import KINDS
+from evaluation.read.layers import Layers
+from evaluation.show.page.drawing import GROUND, LEGEND, draw, summary
+from evaluation.show.page.html import Html, chip, json_element, link, paragraph, table, text
+from evaluation.show.page.pictures import Album, collect
+from evaluation.show.page.scene import Scored, browser_data, worst_first
+from medmnist_det.drawing import COLOURS
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+# Drawings of the worst images, and the most rows of the table of images.
+_WORST, _MOST_ROWS = 12, 300
+
+# Names of images that a sentence lists.
+_FIRST = 5
+
+
+def images(files: Sequence[Scored], folder: Path | None, layers: Layers) -> Iterator[str]:
+    """Yield the section's parts: what needs no script comes first, the script hides it."""
+    truth = files[0].assessment.truth
+    if not truth.ids:
+        yield paragraph("There is no image.")
+        return
+    order = worst_first(files)
+    album = collect(folder, truth.names, order)
+    data, notes = browser_data(files, layers, album, order)
+    notes += _without_pictures(album, truth.names, folder)
+    yield from _browser(files, layers, data["images"])
+    yield from (paragraph(line, "soft") for line in (*layers.absent, *layers.warnings, *notes))
+    yield from _worst(files, album, order)
+    yield from _table(files, order)
+    # The drawings hold their pictures already; the script finds them there.
+    drawn = {int(album.place[k]) for k in order[:_WORST]}
+    data["pictures"] = [None if k in drawn else uri for k, uri in enumerate(album.uris)]
+    data["marks"] = list(LEGEND.values())
+    data["ground"] = GROUND
+    yield json_element("browser-data", data)
+
+
+def _without_pictures(album: Album, names: tuple[str, ...], folder: Path | None) -> Iterator[str]:
+    def listed(rows: tuple[int, ...]) -> str:
+        more = ", ..." if rows[_FIRST:] else ""
+        return f"{', '.join(names[k] for k in rows[:_FIRST])}{more}"
+
+    if album.uris:
+        yield "Pictures are compressed copies, at most 640 pixels wide and high."
+    if album.missing:
+        yield (
+            f"No picture of {len(album.missing):,} of {len(names):,} images, whose boxes stand on "
+            f"a plain ground ({listed(album.missing)}): no such picture in {folder}; --images "
+            "names the folder."
+        )
+    if album.left_out:
+        yield (
+            f"No picture of {len(album.left_out):,} of {len(names):,} images, those with fewest "
+            f"mistakes ({listed(album.left_out)}): the page has no room for more."
+        )
+
+
+def _worst(files: Sequence[Scored], album: Album, order: Int[np.ndarray, " n"]) -> Iterator[str]:
+    mistakes = sum(one.mistakes.sum(axis=1) for one in files)
+    chosen = [int(k) for k in order[: _WORST // len(files)] if mistakes[k]]
+    if not chosen:
+        return
+    scores = " and ".join(f"{one.score:.3f}" for one in files)
+    yield '<div class="without-script">\n<h3>The worst images</h3>\n'
+    yield paragraph(
+        f"Those with most mistakes; boxes that score {scores} or more (the best F1), IoU "
+        f"{files[0].iou:g}.",
+        "soft",
+    )
+    yield from _legend()
+    yield '<div class="gallery">\n'
+    for k in chosen:
+        for one in files:
+            name = text(files[0].assessment.truth.names[k])
+            mark = f"{one.mark}: " if one.mark else ""
+            yield (
+                f'<figure data-picture="{int(album.place[k])}">{draw(one, k, album.uri(k))}'
+                f"<figcaption>{mark}<b>{name}</b> {text(summary(one, k))}</figcaption></figure>\n"
+            )
+    yield "</div></div>\n"
+
+
+def _legend() -> Iterator[str]:
+    keys = (
+        chip(colour, name, "dashed" if name.startswith("box") else "")
+        for name, colour in LEGEND.items()
+    )
+    yield f'<p class="legend">{"".join(keys)}</p>\n'
+
+
+def _table(files: Sequence[Scored], order: Int[np.ndarray, " n"]) -> Iterator[str]:
+    truth, objects = files[0].assessment.truth, files[0].assessment.problem.objects
+    mistakes = sum(one.mistakes.sum(axis=1) for one in files)
+    rows = [int(k) for k in order if mistakes[k]]
+    if not rows:
+        yield paragraph("No image has a mistake at the score with the best F1.")
+        return
+    count = np.bincount(objects.image[~objects.iscrowd], minlength=len(truth.ids))
+    header = ["image", "objects"]
+    for one in files:
+        header += [f"{one.mark} {kind}".strip() for kind in KINDS]
+    shown = rows[:_MOST_ROWS]
+    few = f"the {len(shown):,} worst of " if len(shown) < len(rows) else ""
+    title = f"Images with mistakes: {few}{len(rows):,}"
+    yield f"<details><summary>{title}</summary>\n"
+    yield from table(
+        f"{title}; mistakes by kind",
+        header,
+        (
+            [
+                link(truth.names[k], image=k),
+                f"{count[k]:,}",
+                *(f"{n:,}" if n else "" for one in files for n in one.mistakes[k].tolist()),
+            ]
+            for k in shown
+        ),
+    )
+    yield "</details>\n"
+
+
+def _browser(files: Sequence[Scored], layers: Layers, shown: list[object]) -> Iterator[str]:
+    """Yield the browser's controls and empty places, which the script fills and shows."""
+    yield '<div id="browser" hidden>\n<form class="controls">\n'
+    yield from _switches(files, layers)
+    scores = [one.assessment.problem.detections.score for one in files]
+    low = min(0.0, *(float(one.min(initial=0.0)) for one in scores))
+    high = max(1.0, *(float(one.max(initial=1.0)) for one in scores))
+    yield (
+        '<label for="score">Confidence from <output id="score-shown" for="score"></output>'
+        f'<input id="score" type="range" min="{low:g}" max="{high:g}" '
+        f'step="{(high - low) / 1000:g}"></label>\n'
+        '<button type="button" id="best-f1">Back to the best F1</button>\n'
+    )
+    yield from _filters(files)
+    yield "</form>\n"
+    yield (
+        '<div class="viewer">\n<p id="count" role="status"></p>\n'
+        '<p id="confusion" hidden><span></span> <button type="button">Show all</button></p>\n'
+        '<figure id="stage"><div id="picture"></div><figcaption id="caption"></figcaption></figure>\n'
+        '<p class="turn"><button type="button" id="before">\u2190 Previous</button> '
+        '<button type="button" id="after">Next \u2192</button></p>\n'
+    )
+    yield from _legend()
+    yield "<details><summary>Boxes of this image, in words</summary>"
+    yield from table("Boxes of this image", ["from", "class", "score", "verdict"], [], names=2)
+    yield (
+        '</details></div>\n<div class="found"><ul id="thumbs" aria-label="Images found"></ul>\n'
+        '<p class="turn"><button type="button" id="fewer">\u2190 Earlier images</button> '
+        '<button type="button" id="more">Later images \u2192</button></p></div>\n</div>\n'
+    )
+    yield (
+        f"<noscript>{paragraph(f'With JavaScript, all {len(shown):,} images can be browsed here.')}"
+        "</noscript>\n"
+    )
+
+
+def _switches(files: Sequence[Scored], layers: Layers) -> Iterator[str]:
+    yield '<fieldset class="switches"><legend>Whose boxes</legend>\n'
+    yield _switch("truth", next(iter(LEGEND.values())), "truth", on=True)
+    for k, one in enumerate(files):
+        name = f"predictions {one.mark}".strip()
+        style = "dotted" if k else "dashed"
+        yield _switch(f"file-{k}", LEGEND["box, right"], name, style, on=True)
+    raters = 0
+    for k, layer in enumerate(layers.layers):
+        # The first colour is the truth's.
+        colour = COLOURS[1 + raters % (len(COLOURS) - 1)]
+        raters += layer.kind == "rater"
+        name = f"rater {layer.name}" if layer.kind == "rater" else f"fused: {layer.name}"
+        yield _switch(f"other-{k}", "#ffffff" if layer.kind == "fused" else colour, name)
+    yield "</fieldset>\n"
+    if raters > 1:
+        yield '<button type="button" id="all-raters">All raters on or off</button>\n'
+
+
+def _switch(key: str, colour: str, name: str, style: str = "", *, on: bool = False) -> str:
+    return (
+        f'<label><input type="checkbox" data-layer="{key}" data-colour="{colour}"'
+        f"{' checked' if on else ''}>{chip(colour, name, style)}</label>\n"
+    )
+
+
+def _filters(files: Sequence[Scored]) -> Iterator[str]:
+    names = files[0].assessment.truth.classes.names
+    used = sorted({k for one in files for k in one.assessment.scores.used})
+    kinds = {"": "any image", "any": "any mistake", "false": "any false positive"}
+    yield _choice("kind", "Mistake", kinds | {kind: kind for kind in KINDS})
+    yield _choice("label", "Class", {"": "any class"} | {str(k): names[k] for k in used})
+    if len(files) > 1:
+        yield _choice("of", "Mistakes of", {"": "A or B", "0": "A", "1": "B"})
+    yield (
+        '<label for="name">Name holds<input id="name" type="search" autocomplete="off"></label>\n'
+    )
+    orders = {"worst": "most mistakes first", "name": "as in the truth"}
+    if len(files) > 1:
+        orders |= {"gain": "A's mistakes that B avoids", "loss": "B's mistakes that A avoids"}
+    yield _choice("order", "Order", orders)
+
+
+def _choice(key: str, label: str, options: dict[str, str]) -> Html:
+    rows = "".join(
+        f'<option value="{value}">{text(name)}</option>' for value, name in options.items()
+    )
+    return Html(f'<label for="{key}">{label}<select id="{key}">{rows}</select></label>\n')

@@ -1,0 +1,198 @@
+"""The page itself: what stands on it, in which order, and what it may do."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from importlib.resources import files as resources
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from evaluation.assessment import Assessment, Comparison
+from evaluation.engines import describe
+from evaluation.read.layers import Layers
+from evaluation.show.figures import as_svg, figures
+from evaluation.show.page.html import figure, link, paragraph, section, table, text
+from evaluation.show.page.images import images as images_of
+from evaluation.show.page.numbers import classes, details, errors, headline
+from evaluation.show.page.scene import Scored, scored
+from medmnist_det.files import write_atomically
+
+# Cells of the confusion matrix that the page lists.
+_MOST_CONFUSED = 50
+
+_DESCRIPTIONS = {
+    "precision-recall": "A curve for every class and their mean; the table of classes has the AP.",
+    "confusion": "A matrix of objects by class and what they were called; the table below lists "
+    "the largest cells.",
+    "errors": "Bars of the points lost by kind of error; the table below has the numbers.",
+    "classes": "Bars of the AP of every class; the table below has the numbers.",
+}
+
+
+def write_report(
+    path: Path,
+    result: Assessment | Comparison,
+    *,
+    images: Path | None = None,
+    layers: Layers | None = None,
+) -> None:
+    """Write an assessment, or a comparison of two, as one self-contained page, atomically.
+
+    ``images`` is the folder of the pictures, ``layers`` what raters and methods say about the
+    images. Names from files are escaped; the page loads nothing and runs only its own script,
+    without which all numbers, figures and the worst images are there as well. Raises InputError
+    when the disk refuses.
+    """
+    parts = _page(result, images, layers or Layers())
+    write_atomically(path, (part.encode("utf-8") for part in parts))
+
+
+def _page(result: Assessment | Comparison, images: Path | None, layers: Layers) -> Iterator[str]:
+    compared = result if isinstance(result, Comparison) else None
+    if compared is None:
+        files = [scored("", result)]  # type: ignore[arg-type]
+    else:
+        files = [scored("A", compared.first), scored("B", compared.second)]
+    yield from _head(files)
+    drawn = [
+        {name: as_svg(draw) for name, draw in figures(one.assessment).items()} for one in files
+    ]
+
+    def shown(name: str) -> Iterator[str]:
+        yield from _figures(name, files, drawn)
+
+    yield from section("Scores", "scores", headline(files, compared))
+    if all(one.assessment.budgets for one in files):
+        yield from section("Where points are lost", "errors", _both(shown("errors"), errors(files)))
+    yield from section("Images", "images", images_of(files, images, layers))
+    yield from section("Classes", "classes", _both(shown("classes"), classes(files)))
+    yield from section("Confusions", "confusions", _both(shown("confusion"), _confused(files)))
+    others = [
+        name for name in dict.fromkeys(n for one in drawn for n in one) if name not in _PLACED
+    ]
+    curves = (part for name in ("precision-recall", *others) for part in shown(name))
+    yield from section("Curves", "curves", curves)
+    yield from section("COCO's twelve, and sizes", "details", details(files))
+    yield "</main>\n<footer><p>Made by medmnist-det evaluate. Needs no other file.</p></footer>\n"
+    script = _resource("tables.js") + _resource("browser.js")
+    yield f"<script>{script}</script>\n</body></html>\n"
+
+
+# Figures with a section of their own; others, which come to be, stand with the curves.
+_PLACED = ("errors", "classes", "confusion", "precision-recall")
+
+
+def _both(*parts: Iterator[str]) -> Iterator[str]:
+    for one in parts:
+        yield from one
+
+
+def _resource(name: str) -> str:
+    return resources("evaluation.show.page").joinpath(name).read_text("utf-8")
+
+
+def _head(files: Sequence[Scored]) -> Iterator[str]:
+    what = " and ".join(
+        f"{one.mark}: {_short(one.assessment.source)}"
+        if one.mark
+        else _short(one.assessment.source)
+        for one in files
+    )
+    title = text(f"{what}, scored on {_short(files[0].assessment.truth.source)}")
+    script = _resource("tables.js") + _resource("browser.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    # The policy makes the promise hold even if a name slipped through: nothing is fetched, and no
+    # script runs but the one of this digest.
+    yield (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; "
+        "form-action 'none'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{title}</title>\n<style>\n{_resource('page.css')}</style></head>\n<body>\n"
+        '<a class="skip" href="#scores">Skip to the scores</a>\n'
+        f"<header><h1>{title}</h1>\n"
+    )
+    yield from (paragraph(line, "soft") for line in _facts(files))
+    yield '<nav aria-label="On this page"><ul>'
+    parts = {"scores": "Scores", "errors": "Errors", "images": "Images", "classes": "Classes"}
+    parts |= {"confusions": "Confusions", "curves": "Curves", "details": "COCO's twelve"}
+    if not all(one.assessment.budgets for one in files):
+        del parts["errors"]
+    yield "".join(
+        f'<li><a href="#{anchor}">{text(name)}</a></li>' for anchor, name in parts.items()
+    )
+    yield "</ul></nav></header>\n<main>\n"
+    warnings = dict.fromkeys(line for one in files for line in one.assessment.warnings)
+    yield from (paragraph(line, "warning") for line in warnings)
+
+
+def _short(source: str) -> str:
+    """Return the end of a path: the file and the two folders above it."""
+    parts = PurePath(source).parts
+    return source if len(parts) <= 3 else "/".join(parts[-3:])
+
+
+def _facts(files: Sequence[Scored]) -> Iterator[str]:
+    found = files[0].assessment
+    for one in files:
+        mark = f"{one.mark}: " if one.mark else ""
+        yield f"{mark}{one.assessment.source}: {one.assessment.scores.detections:,} boxes"
+    yield (
+        f"Truth: {found.truth.source}: {found.scores.images:,} images, "
+        f"{found.scores.objects:,} objects"
+    )
+    facts = [f"{key} {value}" for key, value in found.facts.items()]
+    yield "; ".join([*facts, f"engine {describe(found.scores.engine)}"])
+
+
+def _figures(
+    name: str, files: Sequence[Scored], drawn: Sequence[dict[str, tuple[str, str]]]
+) -> Iterator[str]:
+    """Yield a figure of each file that has it, two of them side by side."""
+    described = _DESCRIPTIONS.get(name, "Its numbers are in the tables of this page.")
+    made = []
+    for one, figures_of in zip(files, drawn, strict=True):
+        if name in figures_of:
+            title, svg = figures_of[name]
+            title = f"{one.mark}: {title}" if one.mark else title
+            made.append(figure(title, svg, described, f"{name}{one.mark}"))
+    if made:
+        yield f'<div class="columns">{"".join(made)}</div>\n'
+
+
+def _confused(files: Sequence[Scored]) -> Iterator[str]:
+    for k, one in enumerate(files):
+        found = one.assessment.confusion
+        if found is None:
+            continue
+        names, last = one.assessment.truth.classes.names, len(found.classes)
+        wrong = np.flatnonzero(
+            (found.true != found.given) & (found.true < last) & (found.given < last)
+        )
+        wrong = wrong[np.argsort(-found.count[wrong], kind="stable")]
+        mark = f"{one.mark}: " if one.mark else ""
+        where = f"score {found.score:.3f} or more, IoU {found.iou:g}"
+        if len(wrong) == 0:
+            yield paragraph(f"{mark}No object was taken for one of another class ({where}).")
+            continue
+        rows = []
+        for cell in wrong[:_MOST_CONFUSED].tolist():
+            true, given = (int(found.classes[part[cell]]) for part in (found.true, found.given))
+            ask = link(names[true], file=k, true=true, given=given)
+            rows.append([ask, names[given], f"{found.count[cell]:,}"])
+        few = (
+            f"; the {_MOST_CONFUSED} most frequent of {len(wrong):,}"
+            if wrong[_MOST_CONFUSED:].size
+            else ""
+        )
+        yield from table(
+            f"{mark}Objects taken for another class ({where}){few}",
+            ["object", "called", "times"],
+            rows,
+            names=2,
+        )
