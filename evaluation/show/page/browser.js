@@ -5,7 +5,7 @@
   const data = JSON.parse(element.textContent);
   const byId = (id) => document.getElementById(id);
   const [FOUND, MISSED, RIGHT, WRONG, OTHER] = data.marks;
-  const KIND_RIGHT = data.kinds.length, THUMBS = 24;
+  const KIND_RIGHT = data.kinds.length, THUMBS = 12;
   const DASHES = ["5 3", "1.5 2.5"];
   const fields = Object.fromEntries(
     ["score", "kind", "label", "of", "name", "order"].map((id) => [id, byId(id)]));
@@ -167,9 +167,9 @@
       a >= t[2] || a + wide <= t[0] || b >= t[3] || b + high <= t[1])) ?? fitting[0];
     taken.push([left, top, left + wide, top + high]);
     make("rect", { x: left, y: top, width: wide, height: high, fill: data.ground,
-      "fill-opacity": 0.82 }, svg);
+      "fill-opacity": data.cover, stroke: one.colour, "stroke-width": 0.08 * size }, svg);
     make("text", { x: left + 0.3 * size, y: top + 0.95 * size, "font-size": size,
-      fill: one.colour, textLength: wide - 0.6 * size, lengthAdjust: "spacingAndGlyphs" },
+      fill: data.letters, textLength: wide - 0.6 * size, lengthAdjust: "spacingAndGlyphs" },
     svg).textContent = text;
   }
 

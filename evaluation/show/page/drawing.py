@@ -23,8 +23,9 @@ LEGEND = {
     "box, another false positive": _OTHER,
 }
 
-#: The ground where there is no picture, and beneath labels.
-GROUND = "#0b1020"
+#: The ground where there is no picture, and beneath labels, how much of it covers a picture, and
+#: the colour of letters on it. The edge of a label has the colour of its frame.
+GROUND, COVER, LETTERS = "#0b1020", 0.82, "#ffffff"
 
 # Characters of a class's name in a drawing; an ellipsis stands where more were.
 _NAME = 14
@@ -128,8 +129,9 @@ class _Pencil:
         self.taken.append((x, y, x + wide, y + high))
         self.labels.append(
             f'<rect x="{x:.2f}" y="{y:.2f}" width="{wide:.2f}" height="{high:.2f}" '
-            f'fill="{GROUND}" fill-opacity=".82"/><text x="{x + 0.3 * size:.2f}" '
-            f'y="{y + 0.95 * size:.2f}" font-size="{size:.2f}" fill="{colour}" '
+            f'fill="{GROUND}" fill-opacity="{COVER}" stroke="{colour}" '
+            f'stroke-width="{0.08 * size:.2f}"/><text x="{x + 0.3 * size:.2f}" '
+            f'y="{y + 0.95 * size:.2f}" font-size="{size:.2f}" fill="{LETTERS}" '
             f'textLength="{wide - 0.6 * size:.2f}" lengthAdjust="spacingAndGlyphs">'
             f"{text(label)}</text>"
         )

@@ -52,7 +52,7 @@ def table(
     """
     yield (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}">'
-        f"<table><caption>{text(caption)}</caption>\n<thead><tr>"
+        f"<table><caption><span>{text(caption)}</span></caption>\n<thead><tr>"
     )
     yield "".join(
         f'<th scope="col"{_side(k, names)}>{text(one)}</th>' for k, one in enumerate(header)
@@ -100,9 +100,9 @@ def link(name: object, **ask: object) -> Html:
 
 
 def chip(colour: str, name: object, style: str = "") -> Html:
-    """Return a name behind a spot of its colour."""
+    """Return a name behind a spot of its colour, or behind a ``solid`` or ``dashed`` frame."""
     return Html(
-        f'<span class="key"><i class="chip {style}" style="background:{colour}"></i>'
+        f'<span class="key"><i class="chip {style}" style="--colour:{colour}"></i>'
         f"{text(name)}</span>"
     )
 

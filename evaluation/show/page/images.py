@@ -10,10 +10,10 @@ import numpy as np
 
 from evaluation.mistakes import KINDS
 from evaluation.read.layers import Layers
-from evaluation.show.page.drawing import GROUND, LEGEND, draw, summary
+from evaluation.show.page.drawing import COVER, GROUND, LEGEND, LETTERS, draw, summary
 from evaluation.show.page.html import Html, chip, json_element, link, paragraph, table, text
 from evaluation.show.page.pictures import Album, collect
-from evaluation.show.page.scene import Scored, browser_data, worst_first
+from evaluation.show.page.scene import Scored, browser_data, mistakes_of, worst_first
 from medmnist_det.drawing import COLOURS
 
 if TYPE_CHECKING:
@@ -38,13 +38,15 @@ def images(files: Sequence[Scored], folder: Path | None, layers: Layers) -> Iter
     notes += _without_pictures(album, truth.names, folder)
     yield from _browser(files, layers, data["images"])
     yield from (paragraph(line, "soft") for line in (*layers.absent, *layers.warnings, *notes))
-    yield from _worst(files, album, order)
+    mistakes = mistakes_of(files)
+    chosen = [int(k) for k in order[: _WORST // len(files)] if mistakes[k]]
+    yield from _worst(files, album, chosen)
     yield from _table(files, order)
     # The drawings hold their pictures already; the script finds them there.
-    drawn = {int(album.place[k]) for k in order[:_WORST]}
+    drawn = {int(album.place[k]) for k in chosen}
     data["pictures"] = [None if k in drawn else uri for k, uri in enumerate(album.uris)]
     data["marks"] = list(LEGEND.values())
-    data["ground"] = GROUND
+    data |= {"ground": GROUND, "cover": COVER, "letters": LETTERS}
     yield json_element("browser-data", data)
 
 
@@ -68,9 +70,7 @@ def _without_pictures(album: Album, names: tuple[str, ...], folder: Path | None)
         )
 
 
-def _worst(files: Sequence[Scored], album: Album, order: Int[np.ndarray, " n"]) -> Iterator[str]:
-    mistakes = sum(one.mistakes.sum(axis=1) for one in files)
-    chosen = [int(k) for k in order[: _WORST // len(files)] if mistakes[k]]
+def _worst(files: Sequence[Scored], album: Album, chosen: list[int]) -> Iterator[str]:
     if not chosen:
         return
     scores = " and ".join(f"{one.score:.3f}" for one in files)
@@ -81,21 +81,25 @@ def _worst(files: Sequence[Scored], album: Album, order: Int[np.ndarray, " n"]) 
         "soft",
     )
     yield from _legend()
-    yield '<div class="gallery">\n'
+    yield f'<div class="gallery{" pairs" if len(files) > 1 else ""}">\n'
     for k in chosen:
-        for one in files:
-            name = text(files[0].assessment.truth.names[k])
-            mark = f"{one.mark}: " if one.mark else ""
-            yield (
-                f'<figure data-picture="{int(album.place[k])}">{draw(one, k, album.uri(k))}'
-                f"<figcaption>{mark}<b>{name}</b> {text(summary(one, k))}</figcaption></figure>\n"
-            )
+        drawn = (_drawing(one, k, album) for one in files)
+        yield f'<div class="pair">{"".join(drawn)}</div>\n' if len(files) > 1 else next(drawn)
     yield "</div></div>\n"
+
+
+def _drawing(one: Scored, image: int, album: Album) -> str:
+    mark = f"{one.mark}: " if one.mark else ""
+    name = text(one.assessment.truth.names[image])
+    return (
+        f'<figure data-picture="{int(album.place[image])}">{draw(one, image, album.uri(image))}'
+        f"<figcaption>{mark}<b>{name}</b> {text(summary(one, image))}</figcaption></figure>\n"
+    )
 
 
 def _legend() -> Iterator[str]:
     keys = (
-        chip(colour, name, "dashed" if name.startswith("box") else "")
+        chip(colour, name, "dashed" if name.startswith("box") else "solid")
         for name, colour in LEGEND.items()
     )
     yield f'<p class="legend">{"".join(keys)}</p>\n'
@@ -103,7 +107,7 @@ def _legend() -> Iterator[str]:
 
 def _table(files: Sequence[Scored], order: Int[np.ndarray, " n"]) -> Iterator[str]:
     truth, objects = files[0].assessment.truth, files[0].assessment.problem.objects
-    mistakes = sum(one.mistakes.sum(axis=1) for one in files)
+    mistakes = mistakes_of(files)
     rows = [int(k) for k in order if mistakes[k]]
     if not rows:
         yield paragraph("No image has a mistake at the score with the best F1.")
@@ -149,7 +153,8 @@ def _browser(files: Sequence[Scored], layers: Layers, shown: list[object]) -> It
     yield (
         '<div class="viewer">\n<p id="count" role="status"></p>\n'
         '<p id="confusion" hidden><span></span> <button type="button">Show all</button></p>\n'
-        '<figure id="stage"><div id="picture"></div><figcaption id="caption"></figcaption></figure>\n'
+        '<figure id="stage"><div id="picture"></div><figcaption id="caption"></figcaption>'
+        "</figure>\n"
         '<p class="turn"><button type="button" id="before">\u2190 Previous</button> '
         '<button type="button" id="after">Next \u2192</button></p>\n'
     )
@@ -180,13 +185,16 @@ def _switches(files: Sequence[Scored], layers: Layers) -> Iterator[str]:
         colour = COLOURS[1 + raters % (len(COLOURS) - 1)]
         raters += layer.kind == "rater"
         name = f"rater {layer.name}" if layer.kind == "rater" else f"fused: {layer.name}"
-        yield _switch(f"other-{k}", "#ffffff" if layer.kind == "fused" else colour, name)
+        if layer.kind == "fused":
+            yield _switch(f"other-{k}", "#ffffff", name, "dashed")
+        else:
+            yield _switch(f"other-{k}", colour, name)
     yield "</fieldset>\n"
     if raters > 1:
         yield '<button type="button" id="all-raters">All raters on or off</button>\n'
 
 
-def _switch(key: str, colour: str, name: str, style: str = "", *, on: bool = False) -> str:
+def _switch(key: str, colour: str, name: str, style: str = "solid", *, on: bool = False) -> str:
     return (
         f'<label><input type="checkbox" data-layer="{key}" data-colour="{colour}"'
         f"{' checked' if on else ''}>{chip(colour, name, style)}</label>\n"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+
 from evaluation.assessment import Comparison
 from evaluation.bootstrap import Interval
 from evaluation.matching import BACKGROUND_IOU
@@ -15,6 +17,9 @@ from evaluation.show.page.html import Html, chip, link, paragraph, table, text
 from evaluation.show.page.scene import Scored
 from evaluation.show.score_tables import COCO_MEANINGS, notes, number, quality_rows, verdicts
 from medmnist_det.drawing import KIND_COLOURS
+
+# Cells of the confusion matrix that the page lists.
+_MOST_CONFUSED = 20
 
 
 def headline(files: Sequence[Scored], compared: Comparison | None) -> Iterator[str]:
@@ -96,9 +101,10 @@ def _values(
     if len(values) == 1:
         return [form(values[0])]
     first, second = values
-    gain = "" if first is None or second is None else second - first
-    sign = "+" if gain and gain > 0 else ""
-    return [form(first), form(second), gain if gain == "" else sign + form(gain)]
+    if first is None or second is None:
+        return [form(first), form(second), ""]
+    gain = form(second - first)
+    return [form(first), form(second), f"+{gain}" if second > first else gain]
 
 
 def _points(value: float | None) -> str:
@@ -144,6 +150,36 @@ def errors(files: Sequence[Scored]) -> Iterator[str]:
         ),
         "soft",
     )
+
+
+def confusions(files: Sequence[Scored]) -> Iterator[str]:
+    """Yield which objects were taken for which, most frequent first; they lead to their images."""
+    yield '<div class="columns">' if len(files) > 1 else "<div>"
+    for k, one in enumerate(files):
+        yield f"<div>{''.join(_confusions(k, one))}</div>\n"
+    yield "</div>\n"
+
+
+def _confusions(file: int, one: Scored) -> Iterator[str]:
+    found = one.assessment.confusion
+    if found is None:
+        return
+    names, last = one.assessment.truth.classes.names, len(found.classes)
+    wrong = (found.true != found.given) & (found.true < last) & (found.given < last)
+    cells = np.flatnonzero(wrong)[np.argsort(-found.count[wrong], kind="stable")].tolist()
+    mark = f"{one.mark}: " if one.mark else ""
+    where = f"score {found.score:.3f} or more, IoU {found.iou:g}"
+    if not cells:
+        yield paragraph(f"{mark}No object was taken for one of another class ({where}).")
+        return
+    rows = []
+    for cell in cells[:_MOST_CONFUSED]:
+        true, given = (int(found.classes[part[cell]]) for part in (found.true, found.given))
+        ask = link(names[true], file=file, true=true, given=given)
+        rows.append([ask, names[given], f"{found.count[cell]:,}"])
+    few = f"; the {len(rows)} most frequent of {len(cells):,}" if cells[_MOST_CONFUSED:] else ""
+    title = f"{mark}Objects taken for another class ({where}){few}"
+    yield from table(title, ["object", "called", "times"], rows, names=2)
 
 
 def classes(files: Sequence[Scored]) -> Iterator[str]:

@@ -8,20 +8,15 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files as resources
 from pathlib import Path, PurePath
 
-import numpy as np
-
 from evaluation.assessment import Assessment, Comparison
 from evaluation.engines import describe
 from evaluation.read.layers import Layers
 from evaluation.show.figures import as_svg, figures
-from evaluation.show.page.html import figure, link, paragraph, section, table, text
+from evaluation.show.page.html import figure, paragraph, section, text
 from evaluation.show.page.images import images as images_of
-from evaluation.show.page.numbers import classes, details, errors, headline
+from evaluation.show.page.numbers import classes, confusions, details, errors, headline
 from evaluation.show.page.scene import Scored, scored
 from medmnist_det.files import write_atomically
-
-# Cells of the confusion matrix that the page lists.
-_MOST_CONFUSED = 50
 
 _DESCRIPTIONS = {
     "precision-recall": "A curve for every class and their mean; the table of classes has the AP.",
@@ -66,10 +61,12 @@ def _page(result: Assessment | Comparison, images: Path | None, layers: Layers) 
 
     yield from section("Scores", "scores", headline(files, compared))
     if all(one.assessment.budgets for one in files):
-        yield from section("Where points are lost", "errors", _both(shown("errors"), errors(files)))
+        yield from section("Errors", "errors", _beside(files, shown("errors"), errors(files)))
     yield from section("Images", "images", images_of(files, images, layers))
-    yield from section("Classes", "classes", _both(shown("classes"), classes(files)))
-    yield from section("Confusions", "confusions", _both(shown("confusion"), _confused(files)))
+    yield from section("Classes", "classes", _beside(files, shown("classes"), classes(files)))
+    yield from section(
+        "Confusions", "confusions", _beside(files, shown("confusion"), confusions(files))
+    )
     others = [
         name for name in dict.fromkeys(n for one in drawn for n in one) if name not in _PLACED
     ]
@@ -85,9 +82,19 @@ def _page(result: Assessment | Comparison, images: Path | None, layers: Layers) 
 _PLACED = ("errors", "classes", "confusion", "precision-recall")
 
 
-def _both(*parts: Iterator[str]) -> Iterator[str]:
-    for one in parts:
-        yield from one
+def _beside(
+    files: Sequence[Scored], figure: Iterator[str], numbers: Iterator[str]
+) -> Iterator[str]:
+    """Yield the figure of one file beside its numbers, the figures of two files above theirs."""
+    if len(files) > 1:
+        yield from figure
+        yield from numbers
+        return
+    yield '<div class="columns">'
+    yield from figure
+    yield "<div>"
+    yield from numbers
+    yield "</div></div>\n"
 
 
 def _resource(name: str) -> str:
@@ -163,36 +170,3 @@ def _figures(
             made.append(figure(title, svg, described, f"{name}{one.mark}"))
     if made:
         yield f'<div class="columns">{"".join(made)}</div>\n'
-
-
-def _confused(files: Sequence[Scored]) -> Iterator[str]:
-    for k, one in enumerate(files):
-        found = one.assessment.confusion
-        if found is None:
-            continue
-        names, last = one.assessment.truth.classes.names, len(found.classes)
-        wrong = np.flatnonzero(
-            (found.true != found.given) & (found.true < last) & (found.given < last)
-        )
-        wrong = wrong[np.argsort(-found.count[wrong], kind="stable")]
-        mark = f"{one.mark}: " if one.mark else ""
-        where = f"score {found.score:.3f} or more, IoU {found.iou:g}"
-        if len(wrong) == 0:
-            yield paragraph(f"{mark}No object was taken for one of another class ({where}).")
-            continue
-        rows = []
-        for cell in wrong[:_MOST_CONFUSED].tolist():
-            true, given = (int(found.classes[part[cell]]) for part in (found.true, found.given))
-            ask = link(names[true], file=k, true=true, given=given)
-            rows.append([ask, names[given], f"{found.count[cell]:,}"])
-        few = (
-            f"; the {_MOST_CONFUSED} most frequent of {len(wrong):,}"
-            if wrong[_MOST_CONFUSED:].size
-            else ""
-        )
-        yield from table(
-            f"{mark}Objects taken for another class ({where}){few}",
-            ["object", "called", "times"],
-            rows,
-            names=2,
-        )

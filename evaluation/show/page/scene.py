@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,9 +61,14 @@ def scored(mark: str, found: Assessment) -> Scored:
     return Scored(mark=mark, assessment=found, verdicts=judge(matching, iou), iou=iou, score=score)
 
 
+def mistakes_of(files: Sequence[Scored]) -> Int[np.ndarray, " images"]:
+    """Return the number of mistakes in each image, of all files together."""
+    return np.sum([one.mistakes.sum(axis=1) for one in files], axis=0)
+
+
 def worst_first(files: Sequence[Scored]) -> Int[np.ndarray, " images"]:
     """Return the images by falling number of mistakes, of all files together."""
-    return np.argsort(-sum(one.mistakes.sum(axis=1) for one in files), kind="stable")
+    return np.argsort(-mistakes_of(files), kind="stable")
 
 
 def size_of(files: Sequence[Scored], image: int) -> tuple[int, int]:
@@ -146,8 +152,8 @@ def _floor(files: Sequence[Scored]) -> tuple[float, list[str]]:
 
 def _rounded(one: Scored, scores: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Return scores with four decimals, on the same side of the working point as before."""
-    short = np.floor(np.clip(scores, _NEVER, -_NEVER) * 1e4) / 1e4
-    limit = np.floor(one.score * 1e4) / 1e4
+    short = np.round(np.clip(scores, _NEVER, -_NEVER), 4)
+    limit = np.round(one.score, 4)
     return np.where(scores >= one.score, np.maximum(short, limit), np.minimum(short, limit - 1e-4))
 
 
@@ -200,10 +206,7 @@ def _short(value: float) -> float:
 def _flat(rows: list[list[Any]], boxes: Boxes, images: int) -> list[list[Any]]:
     """Return one flat list of numbers for every image."""
     starts = np.searchsorted(boxes.image, np.arange(images + 1)).tolist()
-    return [
-        [value for row in rows[a:b] for value in row]
-        for a, b in zip(starts, starts[1:], strict=False)
-    ]
+    return [[value for row in rows[a:b] for value in row] for a, b in pairwise(starts)]
 
 
 def _confusions(one: Scored) -> dict[int, list[list[int]]]:

@@ -1,4 +1,18 @@
 "use strict";
+// Boxes that are too narrow for their table or figure say so; only they are a stop of the tab key.
+(() => {
+  const boxes = document.querySelectorAll(".scroll");
+  function measure() {
+    for (const box of boxes) {
+      const wide = box.scrollWidth > box.clientWidth + 1;
+      box.classList.toggle("wide", wide);
+      box.tabIndex = wide ? 0 : -1;
+    }
+  }
+  new ResizeObserver(measure).observe(document.body);
+  measure();
+})();
+
 // Columns sort at a press of their header: numbers by size, names as people order them.
 (() => {
   const value = (row, column) => {
