@@ -16,7 +16,7 @@ from evaluation.show.page import scene
 from evaluation.show.page.report import write_report
 from medmnist_det.terminal.tables import plain
 from tests.evaluation.files import annotation, as_results, coco, data_folder, objects, write
-from tests.evaluation.show.made import COCO_NAMES, NAMES, assessment
+from tests.evaluation.show.made import COCO_NAMES, NAMES, assessment, comparison
 
 _SCRIPT = "<script>alert(1)</script>&\"'"
 
@@ -383,7 +383,8 @@ def test_cards_hold_scores_intervals_and_coverage(page):
     assert "mean over 3 of 4 classes" in text
     assert "mAP@[.5:.95] | 0.6200 | 95% interval 0.5911 to 0.6511" in text
     assert "mean over 2 of 4 classes" in text
-    assert "preds[a].json: 6,033 boxes, against truth[1].json: 7 images, 90 objects" in text
+    assert "preds[a].json, scored on truth[1].json" in text
+    assert "preds[a].json: 6,033 boxes | Truth: truth[1].json: 7 images, 90 objects" in text
 
 
 def test_cells_of_the_page_stand_below_their_headers(page):
