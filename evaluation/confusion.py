@@ -16,7 +16,7 @@ from evaluation.matching import Matching, Pairs, overlapping
 from evaluation.problem import Boxes
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Bool, Int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -135,12 +135,8 @@
       const input = switches.get(`other-${k}`);
       if (!input.checked) return;
       const who = layer.kind === "rater" ? `rater ${layer.name}` : `fused: ${layer.name}`;
-      const short = layer.kind === "rater" ? layer.name : "fused";
-      if (image.others[k] === null) {
-        made.push({ who, name: "", score: "", verdict: "did not look at this image" });
-        return;
-      }
-      for (const box of rows(image.others[k], 6)) {
+      const short = layer.kind === "rater" ? `r${layer.name}` : "fused";
+      for (const box of rows(image.others[k] ?? [], 6)) {
         const sure = layer.kind === "fused" ? box[5].toFixed(2) : "";
         made.push({ box, colour: input.dataset.colour, thick: false, dash: sure ? "9 3" : "",
           label: `${short}: ${name(box[4])} ${sure}`.trim(), who, name: name(box[4]), score: sure,
@@ -150,11 +146,15 @@
     return made;
   }
 
-  const shorten = (text) => (text.length > 40 ? `${text.slice(0, 22)}\u2026${text.slice(-17)}` : text);
+  const shorten = (text, most) => {
+    const signs = [...text];
+    if (signs.length <= most) return text;
+    return `${signs.slice(0, most >> 1).join("")}\u2026${signs.slice((most >> 1) + 1 - most).join("")}`;
+  };
 
   // Labels take the first place beside their box that no other label has.
   function label(svg, taken, one, width, height) {
-    const text = shorten(one.label), [x, y, w, h] = one.box;
+    const text = shorten(one.label, 40), [x, y, w, h] = one.box;
     const letters = [...text].reduce((n, sign) => n + (sign.codePointAt(0) > 0x10ff ? 2 : 1), 0);
     const size = Math.min(Math.max(width, height) / 30, height / 5, width / (0.6 * letters + 0.8));
     const wide = (0.6 * letters + 0.6) * size, high = 1.25 * size;
@@ -179,7 +179,7 @@
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const uri = uris[image.picture];
     if (uri) make("image", { href: uri, width, height, preserveAspectRatio: "none" }, svg);
-    const drawn = marks(image).filter((one) => one.box);
+    const drawn = marks(image);
     for (const one of drawn) {
       const [x, y, w, h] = one.box;
       make("rect", { x, y, width: w, height: h, fill: "none", stroke: one.colour,
@@ -205,6 +205,13 @@
     }).join("; ");
   }
 
+  // "No box" of somebody who never looked means nothing.
+  function elsewhere(image) {
+    const names = data.layers.filter((layer, k) => on(`other-${k}`) && image.others[k] === null)
+      .map((layer) => (layer.kind === "rater" ? `rater ${layer.name}` : `fused: ${layer.name}`));
+    return names.length ? `; not looked at by ${names.join(", ")}` : "";
+  }
+
   function draw() {
     byId("score").value = score === null ? best : score;
     byId("score-shown").textContent = score !== null ? score.toFixed(3)
@@ -219,7 +226,7 @@
       const name = document.createElement("b");
       name.textContent = current.name;
       const plain = uris[current.picture] ? "" : "; no picture on this page";
-      byId("caption").append(name, ` ${at + 1} of ${found.length}: ${words(current)}${plain}`);
+      byId("caption").append(name, ` ${at + 1} of ${found.length}: ${words(current)}${plain}${elsewhere(current)}`);
       for (const one of marks(current)) {
         const row = body.insertRow();
         for (const [k, text] of [one.who, one.name, one.score, one.verdict].entries()) {
@@ -236,7 +243,8 @@
     byId("thumbs").replaceChildren(...found.slice(first, first + THUMBS).map((one) => {
       const item = document.createElement("li"), button = document.createElement("button");
       button.type = "button";
-      button.append(picture(one.image, false), one.image.name);
+      button.append(picture(one.image, false), shorten(one.image.name, 14));
+      button.title = one.image.name;
       if (one.image === current) button.setAttribute("aria-current", "true");
       button.addEventListener("click", () => {
         current = one.image;

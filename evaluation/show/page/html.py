@@ -13,6 +13,9 @@ import orjson
 
 from medmnist_det.terminal.tables import plain
 
+# Rows from which on a table scrolls up and down, too.
+_TALL = 30
+
 
 class Html(str):
     """Markup of our own, in which every text from a file is escaped already."""
@@ -23,6 +26,11 @@ class Html(str):
 def text(value: object) -> Html:
     """Return a text as it stands in a page, without characters that steer anything."""
     return value if isinstance(value, Html) else Html(escape(plain(value)))
+
+
+def count(number: int, thing: str) -> str:
+    """Return ``1 image``, ``2,000 images``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def section(title: str, anchor: str, parts: Iterable[str]) -> Iterator[str]:
@@ -50,8 +58,10 @@ def table(
 
     The page's script makes its columns sortable; ``total`` stays below.
     """
+    rows = list(rows)
+    tall = " tall" if len(rows) > _TALL else ""
     yield (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}">'
+        f'<div class="scroll{tall}" role="region" tabindex="0" aria-label="{text(caption)}">'
         f"<table><caption><span>{text(caption)}</span></caption>\n<thead><tr>"
     )
     yield "".join(

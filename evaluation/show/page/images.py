@@ -12,7 +12,7 @@ from evaluation.mistakes import KINDS
 from evaluation.read.layers import Layers
 from evaluation.show.page.drawing import COVER, GROUND, LEGEND, LETTERS, draw, summary
 from evaluation.show.page.html import Html, chip, json_element, link, paragraph, table, text
-from evaluation.show.page.pictures import Album, collect
+from evaluation.show.page.pictures import SMALL, Album, collect
 from evaluation.show.page.scene import Scored, browser_data, mistakes_of, worst_first
 from medmnist_det.drawing import COLOURS
 
@@ -56,12 +56,13 @@ def _without_pictures(album: Album, names: tuple[str, ...], folder: Path | None)
         return f"{', '.join(names[k] for k in rows[:_FIRST])}{more}"
 
     if album.uris:
-        yield "Pictures are compressed copies, at most 640 pixels wide and high."
+        small = f", the last {album.small:,} {SMALL}" if album.small else ""
+        yield f"Pictures are compressed copies, at most {album.side} pixels wide and high{small}."
     if album.missing:
         yield (
             f"No picture of {len(album.missing):,} of {len(names):,} images, whose boxes stand on "
-            f"a plain ground ({listed(album.missing)}): no such picture in {folder}; --images "
-            "names the folder."
+            f"a plain ground ({listed(album.missing)}): the folder {folder} has none; --images "
+            "names another."
         )
     if album.left_out:
         yield (

@@ -24,8 +24,11 @@ MOST = 1_300_000
 # Up to this share of them pictures are large, then small.
 _LARGE_SHARE = 0.75
 
-# Pixels of the longer side: where a page has few images, of large pictures, of small ones.
-_FEW, _FINE, _LARGE, _SMALL = 40, 640, 320, 96
+# Pixels of a large picture's longer side: where a page has few images, and else.
+_FEW, _FINE, _LARGE = 40, 640, 320
+
+#: Pixels of a small picture's longer side.
+SMALL = 96
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,6 +38,9 @@ class Album:
     uris: tuple[str, ...]
     #: Place of each image's picture in ``uris``; -1 for none.
     place: Int[np.ndarray, " images"]
+    #: The most pixels of a side, and how many pictures are small ones.
+    side: int
+    small: int
     #: Rows of the images whose picture is not there, or is none.
     missing: tuple[int, ...]
     #: Rows of the images for whose picture the page has no room.
@@ -56,7 +62,8 @@ def collect(
     place = np.full(len(names), -1, dtype=np.int64)
     known: dict[bytes, int] = {}
     uris: list[str] = []
-    missing, left_out, spent = [], [], 0
+    missing, left_out, spent, small = [], [], 0, 0
+    side = _FINE if len(names) <= _FEW else _LARGE
     for k in order.tolist():
         if spent >= most:
             left_out.append(k)
@@ -71,19 +78,22 @@ def collect(
             missing.append(k)
             continue
         if digest not in known:
-            large = _FINE if len(names) <= _FEW else _LARGE
-            uri = _copy(path, large if spent < _LARGE_SHARE * most else _SMALL)
+            is_small = spent >= _LARGE_SHARE * most
+            uri = _copy(path, SMALL if is_small else side)
             known[digest] = -1
             if uri is not None:
                 known[digest] = len(uris)
                 uris.append(uri)
                 spent += len(uri)
+                small += is_small
         place[k] = known[digest]
         if place[k] < 0:
             missing.append(k)
     return Album(
         uris=tuple(uris),
         place=place,
+        side=side,
+        small=small,
         missing=tuple(sorted(missing)),
         left_out=tuple(sorted(left_out)),
     )

@@ -12,7 +12,7 @@ from evaluation.assessment import Assessment, Comparison
 from evaluation.engines import describe
 from evaluation.read.layers import Layers
 from evaluation.show.figures import as_svg, figures
-from evaluation.show.page.html import figure, paragraph, section, text
+from evaluation.show.page.html import count, figure, paragraph, section, text
 from evaluation.show.page.images import images as images_of
 from evaluation.show.page.numbers import classes, confusions, details, errors, headline
 from evaluation.show.page.scene import Scored, scored
@@ -90,7 +90,7 @@ def _beside(
         yield from figure
         yield from numbers
         return
-    yield '<div class="columns">'
+    yield '<div class="columns beside">'
     yield from figure
     yield "<div>"
     yield from numbers
@@ -150,8 +150,8 @@ def _facts(files: Sequence[Scored]) -> Iterator[str]:
         mark = f"{one.mark}: " if one.mark else ""
         yield f"{mark}{one.assessment.source}: {one.assessment.scores.detections:,} boxes"
     yield (
-        f"Truth: {found.truth.source}: {found.scores.images:,} images, "
-        f"{found.scores.objects:,} objects"
+        f"Truth: {found.truth.source}: {count(found.scores.images, 'image')}, "
+        f"{count(found.scores.objects, 'object')}"
     )
     facts = [f"{key} {value}" for key, value in found.facts.items()]
     yield "; ".join([*facts, f"engine {describe(found.scores.engine)}"])
