@@ -152,7 +152,8 @@
     return `${signs.slice(0, most >> 1).join("")}\u2026${signs.slice((most >> 1) + 1 - most).join("")}`;
   };
 
-  // Labels take the first place beside their box that no other label has.
+  // Labels take the first place beside their box that no other label has; those of mistakes else
+  // one farther away, and a line; the others stand in the list alone.
   function label(svg, taken, one, width, height) {
     const text = shorten(one.label, 40), [x, y, w, h] = one.box;
     const letters = [...text].reduce((n, sign) => n + (sign.codePointAt(0) > 0x10ff ? 2 : 1), 0);
@@ -160,11 +161,20 @@
     const wide = (0.6 * letters + 0.6) * size, high = 1.25 * size;
     const places = [[x, y - high], [x, y + h], [x + w - wide, y - high], [x + w - wide, y + h],
       [x + w, y], [x - wide, y], [x, y]];
-    for (let row = 0; row < Math.floor(height / high); row += 1) places.push([x, row * high]);
+    const near = places.length;
+    if (one.thick) {
+      for (let row = 0; row < Math.floor(height / high); row += 1) places.push([x, row * high]);
+    }
     const fitting = places.map(([a, b]) => [
       Math.min(Math.max(a, 0), width - wide), Math.min(Math.max(b, 0), height - high)]);
-    const [left, top] = fitting.find(([a, b]) => taken.every((t) =>
-      a >= t[2] || a + wide <= t[0] || b >= t[3] || b + high <= t[1])) ?? fitting[0];
+    const free = fitting.findIndex(([a, b]) => taken.every((t) =>
+      a >= t[2] || a + wide <= t[0] || b >= t[3] || b + high <= t[1]));
+    if (free < 0 && !one.thick) return;
+    const [left, top] = fitting[Math.max(free, 0)];
+    if (free >= near) {
+      make("line", { x1: left + wide / 2, y1: top + high / 2, x2: x, y2: y, stroke: one.colour,
+        "vector-effect": "non-scaling-stroke" }, svg);
+    }
     taken.push([left, top, left + wide, top + high]);
     make("rect", { x: left, y: top, width: wide, height: high, fill: data.ground,
       "fill-opacity": data.cover, stroke: one.colour, "stroke-width": 0.08 * size }, svg);

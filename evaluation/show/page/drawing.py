@@ -118,14 +118,21 @@ class _Pencil:
             (left - wide, top),
             (left, top),
         ]
-        # Where all places are taken: the first row of the picture that is free.
+        near = len(places)
+        # Where all of these are taken: the first row of the picture that is free, and a line.
         places += [(left, row * high) for row in range(int(self.height / high))]
         fitting = [
             (min(max(x, 0.0), self.width - wide), min(max(y, 0.0), self.height - high))
             for x, y in places
         ]
-        free = (place for place in fitting if self._is_free(*place, wide, high))
-        x, y = next(free, fitting[0])
+        free = (k for k, place in enumerate(fitting) if self._is_free(*place, wide, high))
+        chosen = next(free, 0)
+        x, y = fitting[chosen]
+        if chosen >= near:
+            self.labels.append(
+                f'<line x1="{x + wide / 2:.2f}" y1="{y + high / 2:.2f}" x2="{left:.2f}" '
+                f'y2="{top:.2f}" stroke="{colour}" vector-effect="non-scaling-stroke"/>'
+            )
         self.taken.append((x, y, x + wide, y + high))
         self.labels.append(
             f'<rect x="{x:.2f}" y="{y:.2f}" width="{wide:.2f}" height="{high:.2f}" '

@@ -105,6 +105,16 @@ def test_labels_lie_within_the_picture_and_not_on_each_other(size):
                 assert left >= c or right <= a or top >= d or bottom <= b
 
 
+def test_a_label_far_from_its_box_is_joined_to_it():
+    rows = [(0, 0, 100, 100 + k, 40, 40) for k in range(12)]
+
+    root = ET.fromstring(draw(with_objects("8", *rows, size=(320, 320)), 0, None))
+
+    starts = {(float(one.get("x2")), float(one.get("y2"))) for one in root.iter("line")}
+    assert starts
+    assert starts <= {(100.0, 100.0 + k) for k in range(12)}
+
+
 def luminance(colour):
     parts = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
     return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [
