@@ -217,8 +217,9 @@
 
   // "No box" of somebody who never looked means nothing.
   function elsewhere(image) {
-    const names = data.layers.filter((layer, k) => on(`other-${k}`) && image.others[k] === null)
+    const names = data.layers.filter((layer, k) => on(`other-${k}`) && image.others[k] === undefined)
       .map((layer) => (layer.kind === "rater" ? `rater ${layer.name}` : `fused: ${layer.name}`));
+    if (names.length > 8) return `; ${names.length} of those shown did not look at it`;
     return names.length ? `; not looked at by ${names.join(", ")}` : "";
   }
 

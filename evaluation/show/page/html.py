@@ -106,7 +106,7 @@ def _own(svg: str, label: str, anchor: str) -> str:
 def link(name: object, **ask: object) -> Html:
     """Return a name that leads to the images; the script shows those that ``ask`` describes."""
     data = "".join(f' data-{key}="{text(value)}"' for key, value in ask.items())
-    return Html(f'<a href="#images"{data}>{text(name)}</a>')
+    return Html(f'<a href="#images"{data}>{text(name) or "(no name)"}</a>')
 
 
 def chip(colour: str, name: object, style: str = "") -> Html:

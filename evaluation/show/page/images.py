@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 
 from evaluation.mistakes import KINDS
 from evaluation.read.layers import Layers
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 # Drawings of the worst images, and the most rows of the table of images.
 _WORST, _MOST_ROWS = 12, 300
 
+# Characters that boxes and pictures may take together: with figures and tables a page of 1,000
+# images stays below 3 MB.
+_MOST_CHARACTERS = 2_400_000
+
 # Names of images that a sentence lists.
 _FIRST = 5
 
@@ -33,9 +38,13 @@ def images(files: Sequence[Scored], folder: Path | None, layers: Layers) -> Iter
         yield paragraph("There is no image.")
         return
     order = worst_first(files)
-    album = collect(folder, truth.names, order)
-    data, notes = browser_data(files, layers, album, order)
-    notes += _without_pictures(album, truth.names, folder)
+    data, notes = browser_data(files, layers, order)
+    shown = order[: len(data["images"])]
+    room = _MOST_CHARACTERS - sum(len(orjson.dumps(one)) for one in data["images"])
+    album = collect(folder, truth.names, shown, most=room)
+    for k, one in zip(shown.tolist(), data["images"], strict=True):
+        one["picture"] = int(album.place[k])
+    notes += _without_pictures(album, truth.names, len(shown), folder)
     yield from _browser(files, layers, data["images"])
     yield from (paragraph(line, "soft") for line in (*layers.absent, *layers.warnings, *notes))
     mistakes = mistakes_of(files)
@@ -50,23 +59,25 @@ def images(files: Sequence[Scored], folder: Path | None, layers: Layers) -> Iter
     yield json_element("browser-data", data)
 
 
-def _without_pictures(album: Album, names: tuple[str, ...], folder: Path | None) -> Iterator[str]:
+def _without_pictures(
+    album: Album, names: tuple[str, ...], shown: int, folder: Path | None
+) -> Iterator[str]:
     def listed(rows: tuple[int, ...]) -> str:
         more = ", ..." if rows[_FIRST:] else ""
         return f"{', '.join(names[k] for k in rows[:_FIRST])}{more}"
 
     if album.uris:
-        small = f", the last {album.small:,} {SMALL}" if album.small else ""
-        yield f"Pictures are compressed copies, at most {album.side} pixels wide and high{small}."
+        small = f"; the {album.small:,} with fewest mistakes of {SMALL}" if album.small else ""
+        yield f"Pictures are compressed copies of at most {album.side} pixels a side{small}."
     if album.missing:
         yield (
-            f"No picture of {len(album.missing):,} of {len(names):,} images, whose boxes stand on "
+            f"No picture of {len(album.missing):,} of {shown:,} images, whose boxes stand on "
             f"a plain ground ({listed(album.missing)}): the folder {folder} has none; --images "
             "names another."
         )
     if album.left_out:
         yield (
-            f"No picture of {len(album.left_out):,} of {len(names):,} images, those with fewest "
+            f"No picture of {len(album.left_out):,} of {shown:,} images, those with fewest "
             f"mistakes ({listed(album.left_out)}): the page has no room for more."
         )
 

@@ -18,9 +18,6 @@ from medmnist_det.formats.png import read_picture
 if TYPE_CHECKING:
     from jaxtyping import Int
 
-#: Characters that all pictures of a page may take.
-MOST = 1_300_000
-
 # Up to this share of them pictures are large, then small.
 _LARGE_SHARE = 0.75
 
@@ -53,9 +50,9 @@ class Album:
 
 
 def collect(
-    folder: Path | None, names: tuple[str, ...], order: Int[np.ndarray, " n"], *, most: int = MOST
+    folder: Path | None, names: tuple[str, ...], order: Int[np.ndarray, " n"], *, most: int
 ) -> Album:
-    """Return copies of the pictures of the images in ``order``, as many as there is room for.
+    """Return copies of the pictures of the images in ``order``, of ``most`` characters at most.
 
     A truth file may name any path; only pictures below ``folder`` belong on a page.
     """

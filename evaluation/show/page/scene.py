@@ -17,7 +17,6 @@ from evaluation.matching import Matching
 from evaluation.mistakes import KINDS, Verdicts, judge
 from evaluation.problem import Boxes
 from evaluation.read.layers import Layers
-from evaluation.show.page.pictures import Album
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _MOST_BOXES = 16_000
 
 # Characters that the boxes of all images may take; of more images, those with most mistakes stay.
-_MOST_CHARACTERS = 1_000_000
+_MOST_CHARACTERS = 1_500_000
 
 # In place of a kind: neither right nor wrong, as on an iscrowd region.
 _NOT_COUNTED = len(KINDS) + 1
@@ -84,14 +83,14 @@ def size_of(files: Sequence[Scored], image: int) -> tuple[int, int]:
 
 
 def browser_data(
-    files: Sequence[Scored], layers: Layers, album: Album, order: Int[np.ndarray, " images"]
+    files: Sequence[Scored], layers: Layers, order: Int[np.ndarray, " images"]
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what the script draws from, and what it had to leave out, in sentences.
 
     Boxes are flat lists, so many numbers each: objects ``x y width height class`` and, per file,
     the score above which they are missed (null: nobody has to find it); a file's boxes ``x y width
-    height class score kind object's class``; raters' and fused labels ``x y width height class
-    score``, null where nobody looked.
+    height class score kind object's class``; raters' and fused labels, by number of the layer where
+    that one looked, ``x y width height class score``.
     """
     truth = files[0].assessment.truth
     floor, notes = _floor(files)
@@ -99,6 +98,7 @@ def browser_data(
     columns += [_drawn(layer.boxes) for layer in layers.layers]
     flat = [_flat(table, boxes, len(truth.ids)) for table, boxes in columns]
     confusions = [_confusions(one) for one in files]
+    others = flat[1 + len(files) :]
     images, room = [], _MOST_CHARACTERS
     for k in order.tolist():
         width, height = size_of(files, k)
@@ -106,13 +106,11 @@ def browser_data(
             "name": truth.names[k],
             "place": k,
             "size": [width, height],
-            "picture": int(album.place[k]),
             "objects": flat[0][k],
             "boxes": [part[k] for part in flat[1 : 1 + len(files)]],
-            "others": [
-                part[k] if layer.looked[k] else None
-                for layer, part in zip(layers.layers, flat[1 + len(files) :], strict=True)
-            ],
+            "others": {
+                str(j): others[j][k] for j, layer in enumerate(layers.layers) if layer.looked[k]
+            },
             "confused": [pairs.get(k, []) for pairs in confusions],
         }
         room -= len(orjson.dumps(one))

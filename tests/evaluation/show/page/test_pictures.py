@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.show.page.pictures import SMALL, collect
+from evaluation.show.page import pictures
+from evaluation.show.page.pictures import SMALL
+
+
+def collect(*arguments, most=10**6):
+    return pictures.collect(*arguments, most=most)
 
 
 def opened(uri):

@@ -323,9 +323,9 @@ def test_what_a_rater_never_looked_at_is_told_from_what_holds_nothing(tmp_path):
     page = _data(_report(tmp_path, preds, "--data", data, "--split", "val"))
 
     seen = {one["name"]: one["others"] for one in page["images"]}
-    assert seen["000001.png"] == [[5, 6, 7, 8, 2, 1]]
-    assert seen["000002.png"] == [[]]
-    assert seen["000003.png"] == [None]
+    assert seen["000001.png"] == {"0": [5, 6, 7, 8, 2, 1]}
+    assert seen["000002.png"] == {"0": []}
+    assert seen["000003.png"] == {}
 
 
 def test_confusions_lead_to_the_images_that_they_count(tmp_path, worst):
