@@ -23,34 +23,40 @@ if TYPE_CHECKING:
 # Drawings of the worst images, and the most rows of the table of images.
 _WORST, _MOST_ROWS = 12, 300
 
-# Characters that boxes and pictures may take together: with figures and tables a page of 1,000
-# images stays below 3 MB.
-_MOST_CHARACTERS = 2_400_000
+# Bytes that the images have however much the rest of the page takes.
+_LEAST = 300_000
+
+# The part of a section's bytes that boxes may take; the rest is left to pictures.
+_BOXES = 0.6
 
 # Names of images that a sentence lists.
 _FIRST = 5
 
 
-def images(files: Sequence[Scored], folder: Path | None, layers: Layers) -> Iterator[str]:
-    """Yield the section's parts: what needs no script comes first, the script hides it."""
+def images(
+    files: Sequence[Scored], folder: Path | None, layers: Layers, most: int
+) -> Iterator[str]:
+    """Yield the section's parts, of about ``most`` bytes; the script hides what needs none."""
     truth = files[0].assessment.truth
     if not truth.ids:
         yield paragraph("There is no image.")
         return
-    order = worst_first(files)
-    data, notes = browser_data(files, layers, order)
+    order, mistakes = worst_first(files), mistakes_of(files)
+    chosen = [int(k) for k in order[: _WORST // len(files)] if mistakes[k]]
+    rows = list(_table(files, order))
+    # Drawings take less than a picture and 20 kB each.
+    room = max(most - sum(map(len, rows)) - 20_000 * len(chosen) * len(files), _LEAST)
+    data, notes = browser_data(files, layers, order, most=int(_BOXES * room))
     shown = order[: len(data["images"])]
-    room = _MOST_CHARACTERS - sum(len(orjson.dumps(one)) for one in data["images"])
+    room -= sum(len(orjson.dumps(one)) for one in data["images"])
     album = collect(folder, truth.names, shown, most=room)
     for k, one in zip(shown.tolist(), data["images"], strict=True):
         one["picture"] = int(album.place[k])
     notes += _without_pictures(album, truth.names, len(shown), folder)
     yield from _browser(files, layers, data["images"])
     yield from (paragraph(line, "soft") for line in (*layers.absent, *layers.warnings, *notes))
-    mistakes = mistakes_of(files)
-    chosen = [int(k) for k in order[: _WORST // len(files)] if mistakes[k]]
     yield from _worst(files, album, chosen)
-    yield from _table(files, order)
+    yield from rows
     # The drawings hold their pictures already; the script finds them there.
     drawn = {int(album.place[k]) for k in chosen}
     data["pictures"] = [None if k in drawn else uri for k, uri in enumerate(album.uris)]

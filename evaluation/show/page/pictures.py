@@ -18,11 +18,11 @@ from medmnist_det.formats.png import read_picture
 if TYPE_CHECKING:
     from jaxtyping import Int
 
-# Up to this share of them pictures are large, then small.
-_LARGE_SHARE = 0.75
-
 # Pixels of a large picture's longer side: where a page has few images, and else.
 _FEW, _FINE, _LARGE = 40, 640, 320
+
+# So many pictures are large in any case, and say how much room the others would take.
+_FIRST = 12
 
 #: Pixels of a small picture's longer side.
 SMALL = 96
@@ -52,40 +52,38 @@ class Album:
 def collect(
     folder: Path | None, names: tuple[str, ...], order: Int[np.ndarray, " n"], *, most: int
 ) -> Album:
-    """Return copies of the pictures of the images in ``order``, of ``most`` characters at most.
+    """Return copies of the pictures of the images in ``order``, of ``most`` characters together.
 
-    A truth file may name any path; only pictures below ``folder`` belong on a page.
+    Pictures are large while all that follow could be as large as those so far, then small, then
+    there are none. A truth file may name any path; only pictures below ``folder`` belong on a page.
     """
-    place = np.full(len(names), -1, dtype=np.int64)
-    known: dict[bytes, int] = {}
-    uris: list[str] = []
-    missing, left_out, spent, small = [], [], 0, 0
+    digests = {k: _digest(folder, names[k]) for k in order.tolist()}
+    waiting = len({digest for digest in digests.values() if digest is not None})
     side = _FINE if len(names) <= _FEW else _LARGE
-    for k in order.tolist():
-        if spent >= most:
-            left_out.append(k)
+    made: dict[bytes, int] = {}
+    uris: list[str] = []
+    large, spent, small, full = [], 0, 0, False
+    for k, digest in digests.items():
+        if digest is None or digest in made or full:
             continue
-        try:
-            path = regular(inside(folder, names[k])) if folder else None
-            digest = hashlib.sha256(path.read_bytes()).digest() if path else b""
-        except (OSError, InputError):
-            # A name that no file can have, or a picture that may not be read.
-            path, digest = None, b""
-        if path is None:
-            missing.append(k)
+        fits = np.mean(large or [0]) * waiting <= most - spent
+        is_large = len(large) < _FIRST or (fits and not small)
+        uri = _copy(folder, names[k], side if is_large else SMALL)
+        waiting -= 1
+        if uri is not None and spent + len(uri) > most:
+            full = True
             continue
-        if digest not in known:
-            is_small = spent >= _LARGE_SHARE * most
-            uri = _copy(path, SMALL if is_small else side)
-            known[digest] = -1
-            if uri is not None:
-                known[digest] = len(uris)
-                uris.append(uri)
-                spent += len(uri)
-                small += is_small
-        place[k] = known[digest]
-        if place[k] < 0:
-            missing.append(k)
+        made[digest] = -1 if uri is None else len(uris)
+        if uri is not None:
+            uris.append(uri)
+            spent += len(uri)
+            small += not is_large
+            large += [len(uri)] if is_large else []
+    place = np.full(len(names), -1, dtype=np.int64)
+    for k, digest in digests.items():
+        place[k] = -1 if digest is None else made.get(digest, -1)
+    missing = [k for k, one in digests.items() if one is None or made.get(one) == -1]
+    left_out = [k for k, one in digests.items() if one is not None and one not in made]
     return Album(
         uris=tuple(uris),
         place=place,
@@ -96,14 +94,24 @@ def collect(
     )
 
 
-def _copy(path: Path, side: int) -> str | None:
+def _digest(folder: Path | None, name: str) -> bytes | None:
+    """Return what tells a file from others; None for what may not or cannot be read."""
+    if folder is None:
+        return None
+    try:
+        return hashlib.sha256(regular(inside(folder, name)).read_bytes()).digest()
+    except (OSError, InputError):
+        return None
+
+
+def _copy(folder: Path | None, name: str, side: int) -> str | None:
     """Return a picture of at most that many pixels a side as a data URI; None for no picture."""
     from PIL import features
 
     # Half of a PNG's bytes, and less; libraries without it are rare.
     kind = "webp" if features.check("webp") else "jpeg"
     try:
-        picture = read_picture(path, side)
+        picture = read_picture((folder or Path()) / name, side)
     except InputError:
         return None
     buffer = io.BytesIO()

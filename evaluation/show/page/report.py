@@ -18,6 +18,9 @@ from evaluation.show.page.numbers import classes, confusions, details, errors, h
 from evaluation.show.page.scene import Scored, scored
 from medmnist_det.files import write_atomically
 
+# Bytes that a page is to take: what can be read on a phone and sent by mail.
+_MOST_BYTES = 2_900_000
+
 _DESCRIPTIONS = {
     "precision-recall": "A curve for every class and their mean; the table of classes has the AP.",
     "confusion": "A matrix of objects by class and what they were called; the table below lists "
@@ -59,20 +62,29 @@ def _page(result: Assessment | Comparison, images: Path | None, layers: Layers) 
     def shown(name: str) -> Iterator[str]:
         yield from _figures(name, files, drawn)
 
-    yield from section("Scores", "scores", headline(files, compared))
+    parts = {"scores": section("Scores", "scores", headline(files, compared))}
     if all(one.assessment.budgets for one in files):
-        yield from section("Errors", "errors", _beside(files, shown("errors"), errors(files)))
-    yield from section("Images", "images", images_of(files, images, layers))
-    yield from section("Classes", "classes", _beside(files, shown("classes"), classes(files)))
-    yield from section(
+        parts["errors"] = section(
+            "Errors", "errors", _beside(files, shown("errors"), errors(files))
+        )
+    parts["images"] = iter(())
+    parts["classes"] = section(
+        "Classes", "classes", _beside(files, shown("classes"), classes(files))
+    )
+    parts["confusions"] = section(
         "Confusions", "confusions", _beside(files, shown("confusion"), confusions(files))
     )
     others = [
         name for name in dict.fromkeys(n for one in drawn for n in one) if name not in _PLACED
     ]
     curves = (part for name in ("precision-recall", *others) for part in shown(name))
-    yield from section("Curves", "curves", curves)
-    yield from section("COCO's twelve, and sizes", "details", details(files))
+    parts["curves"] = section("Curves", "curves", curves)
+    parts["details"] = section("COCO's twelve, and sizes", "details", details(files))
+    whole = {name: "".join(part) for name, part in parts.items()}
+    # Images get what numbers and figures leave of the page.
+    room = _MOST_BYTES - sum(len(part.encode()) for part in whole.values())
+    whole["images"] = "".join(section("Images", "images", images_of(files, images, layers, room)))
+    yield from whole.values()
     yield "</main>\n<footer><p>Made by medmnist-det evaluate. Needs no other file.</p></footer>\n"
     script = _resource("tables.js") + _resource("browser.js")
     yield f"<script>{script}</script>\n</body></html>\n"

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 # Boxes of detectors that the browser holds; of more, the lowest scored below the working point go.
 _MOST_BOXES = 16_000
 
-# Characters that the boxes of all images may take; of more images, those with most mistakes stay.
-_MOST_CHARACTERS = 1_500_000
-
 # In place of a kind: neither right nor wrong, as on an iscrowd region.
 _NOT_COUNTED = len(KINDS) + 1
 
@@ -83,9 +80,11 @@ def size_of(files: Sequence[Scored], image: int) -> tuple[int, int]:
 
 
 def browser_data(
-    files: Sequence[Scored], layers: Layers, order: Int[np.ndarray, " images"]
+    files: Sequence[Scored], layers: Layers, order: Int[np.ndarray, " images"], *, most: int
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what the script draws from, and what it had to leave out, in sentences.
+
+    The images' boxes take ``most`` characters at most; those of the first images stay.
 
     Boxes are flat lists, so many numbers each: objects ``x y width height class`` and, per file,
     the score above which they are missed (null: nobody has to find it); a file's boxes ``x y width
@@ -99,7 +98,7 @@ def browser_data(
     flat = [_flat(table, boxes, len(truth.ids)) for table, boxes in columns]
     confusions = [_confusions(one) for one in files]
     others = flat[1 + len(files) :]
-    images, room = [], _MOST_CHARACTERS
+    images, room = [], most
     for k in order.tolist():
         width, height = size_of(files, k)
         one = {

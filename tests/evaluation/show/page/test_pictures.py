@@ -57,10 +57,11 @@ def test_equal_pictures_are_there_once(folder):
     assert album.place.tolist() == [0, 0, 0, 1]
 
 
-def test_the_first_are_large_then_small_then_there_is_no_room(folder):
+def test_the_first_are_large_then_small_then_there_is_no_room(folder, monkeypatch):
+    monkeypatch.setattr(pictures, "_FIRST", 3)
     order = np.arange(60)[::-1]
 
-    album = collect(folder, names(60), order, most=220_000)
+    album = collect(folder, names(60), order, most=180_000)
 
     sides = [max(opened(album.uri(int(k))).size) for k in order if album.uri(int(k))]
     assert sides == sorted(sides, reverse=True)
@@ -68,7 +69,7 @@ def test_the_first_are_large_then_small_then_there_is_no_room(folder):
     assert album.small == sides.count(SMALL)
     assert album.left_out == tuple(range(60 - len(sides)))
     assert album.left_out
-    assert sum(map(len, album.uris)) <= 220_000 + max(map(len, album.uris))
+    assert sum(map(len, album.uris)) <= 180_000
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,15 @@ def test_what_is_no_picture_of_the_folder_is_missing(folder, name):
 
     assert album.missing == (0,)
     assert album.place.tolist() == [-1, 0]
+
+
+def test_all_are_large_where_all_have_room(folder):
+    (folder / "3.png").write_bytes(b"no picture")
+
+    album = collect(folder, names(60), np.arange(60), most=10**7)
+
+    assert (album.small, album.missing, album.left_out) == (0, (3,), ())
+    assert {max(opened(uri).size) for uri in album.uris} == {320}
 
 
 def test_a_truth_without_a_folder_has_no_pictures():

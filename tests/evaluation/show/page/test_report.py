@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import cli
 from evaluation.mistakes import KINDS
-from evaluation.show.page import scene
+from evaluation.show.page import images, report, scene
 from evaluation.show.page.report import write_report
 from medmnist_det.files import read_json
 from medmnist_det.terminal.tables import plain
@@ -280,16 +280,17 @@ def test_the_best_of_more_boxes_than_a_page_holds_are_in_the_browser(tmp_path, m
 def test_the_worst_of_more_images_than_a_page_holds_are_in_the_browser(
     tmp_path, worst, monkeypatch
 ):
-    monkeypatch.setattr(scene, "_MOST_CHARACTERS", 1500)
+    monkeypatch.setattr(images, "_LEAST", 2500)
+    monkeypatch.setattr(report, "_MOST_BYTES", 0)
 
     page = _report(tmp_path, worst, "--data", data_folder(tmp_path))
 
-    images = _data(page)["images"]
-    assert 0 < len(images) < 10
-    assert images[0]["name"] == "000001.png"
-    rest = 10 - len(images)
+    found = _data(page)["images"]
+    assert 0 < len(found) < 10
+    assert found[0]["name"] == "000001.png"
+    rest = 10 - len(found)
     assert (
-        f"The browser holds the {len(images)} images with most mistakes; for the other {rest}"
+        f"The browser holds the {len(found)} images with most mistakes; for the other {rest}"
         in page
     )
 
@@ -391,7 +392,7 @@ def test_cards_hold_scores_intervals_and_coverage(page):
 
 
 def test_cells_of_the_page_stand_below_their_headers(page):
-    quality, errors, boxes, images, classes, confused, coco, sizes = page.tables
+    quality, errors, boxes, listed, classes, confused, coco, sizes = page.tables
 
     assert _columns(quality)["value"] == ["0.1230", "0.2340", "0.3450", "0.4560"]
     assert errors[0] == [
@@ -408,7 +409,7 @@ def test_cells_of_the_page_stand_below_their_headers(page):
         "objects": ["15", "30", "45", "0"],
         "boxes": ["1,007", "2,007", "3,007", "12"],
     }
-    assert images == [
+    assert listed == [
         ["image", "objects", *KINDS],
         ["a&b.png", "2", "", "", "", "", "1", "1"],
         ["second.png", "1", "1", "", "", "", "", ""],
@@ -439,7 +440,7 @@ def two(tmp_path_factory):
 
 
 def test_two_files_stand_side_by_side_with_what_the_second_gains(two):
-    scores, quality, errors, _boxes, images, classes, a, b, coco, sizes = two.tables
+    scores, quality, errors, _boxes, listed, classes, a, b, coco, sizes = two.tables
     minus = "\N{MINUS SIGN}"
 
     text = " | ".join(filter(None, map(str.strip, two.texts)))
@@ -456,8 +457,8 @@ def test_two_files_stand_side_by_side_with_what_the_second_gains(two):
     assert classes[0][:4] == ["class", "AP@0.4: A", "B", f"B {minus} A"]
     assert classes[1][:4] == ["cat", "0.8800", "0.9100", "+0.0300"]
     assert classes[4][1:4] == ["undefined", "undefined", ""]
-    assert images[0] == ["image", "objects", *(f"{m} {k}" for m in "AB" for k in KINDS)]
-    assert images[1] == ["a&b.png", "2", *["", "", "", "", "1", "1"] * 2]
+    assert listed[0] == ["image", "objects", *(f"{m} {k}" for m in "AB" for k in KINDS)]
+    assert listed[1] == ["a&b.png", "2", *["", "", "", "", "1", "1"] * 2]
     assert [len(one) for one in (a, b)] == [5, 5]
     assert coco[1][1:4] == ["0.0110", "0.0110", "0.0000"]
     assert sizes[1] == [
