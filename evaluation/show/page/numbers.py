@@ -154,10 +154,12 @@ def errors(files: Sequence[Scored]) -> Iterator[str]:
 
 def confusions(files: Sequence[Scored]) -> Iterator[str]:
     """Yield which objects were taken for which, most frequent first; they lead to their images."""
-    yield '<div class="columns">' if len(files) > 1 else "<div>"
-    for k, one in enumerate(files):
-        yield f"<div>{''.join(_confusions(k, one))}</div>\n"
-    yield "</div>\n"
+    parts = ["".join(_confusions(k, one)) for k, one in enumerate(files)]
+    if len(files) > 1 and any(parts):
+        parts = [f"<div>{part}</div>" for part in parts]
+        yield f'<div class="columns">{"".join(parts)}</div>\n'
+    else:
+        yield from parts
 
 
 def _confusions(file: int, one: Scored) -> Iterator[str]:

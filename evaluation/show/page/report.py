@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.resources import files as resources
 from pathlib import Path, PurePath
 
@@ -49,45 +50,54 @@ def write_report(
 
 
 def _page(result: Assessment | Comparison, images: Path | None, layers: Layers) -> Iterator[str]:
-    compared = result if isinstance(result, Comparison) else None
-    if compared is None:
-        files = [scored("", result)]  # type: ignore[arg-type]
+    if isinstance(result, Comparison):
+        files = [scored("A", result.first), scored("B", result.second)]
     else:
-        files = [scored("A", compared.first), scored("B", compared.second)]
-    yield from _head(files)
+        files = [scored("", result)]
+    compared = result if isinstance(result, Comparison) else None
+    parts = _numbers(files, compared)
+    # Images get what numbers and figures leave of the page.
+    room = _MOST_BYTES - sum(len(part.encode()) for part in parts.values())
+    parts["images"] = "".join(images_of(files, images, layers, room))
+    there = {anchor: title for anchor, title in _TITLES.items() if parts[anchor]}
+    script = "".join(map(_resource, _SCRIPTS))
+    yield from _head(files, script)
+    yield from _opening(files, there)
+    for anchor, title in there.items():
+        yield from section(title, anchor, parts[anchor])
+    yield "</main>\n<footer><p>Made by medmnist-det evaluate. Needs no other file.</p></footer>\n"
+    yield f"<script>{script}</script>\n</body></html>\n"
+
+
+_TITLES = {
+    "scores": "Scores",
+    "errors": "Errors",
+    "images": "Images",
+    "classes": "Classes",
+    "confusions": "Confusions",
+    "curves": "Curves",
+    "details": "COCO's twelve, and sizes",
+}
+_SCRIPTS = ("tables.js", "drawing.js", "browser.js")
+
+
+def _numbers(files: Sequence[Scored], compared: Comparison | None) -> dict[str, str]:
+    """Return every section but the images; "" for one that there is nothing to say in."""
     drawn = [
         {name: as_svg(draw) for name, draw in figures(one.assessment).items()} for one in files
     ]
-
-    def shown(name: str) -> Iterator[str]:
-        yield from _figures(name, files, drawn)
-
-    parts = {"scores": section("Scores", "scores", headline(files, compared))}
-    if all(one.assessment.budgets for one in files):
-        parts["errors"] = section(
-            "Errors", "errors", _beside(files, shown("errors"), errors(files))
-        )
-    parts["images"] = iter(())
-    parts["classes"] = section(
-        "Classes", "classes", _beside(files, shown("classes"), classes(files))
-    )
-    parts["confusions"] = section(
-        "Confusions", "confusions", _beside(files, shown("confusion"), confusions(files))
-    )
-    others = [
-        name for name in dict.fromkeys(n for one in drawn for n in one) if name not in _PLACED
-    ]
-    curves = (part for name in ("precision-recall", *others) for part in shown(name))
-    parts["curves"] = section("Curves", "curves", curves)
-    parts["details"] = section("COCO's twelve, and sizes", "details", details(files))
-    whole = {name: "".join(part) for name, part in parts.items()}
-    # Images get what numbers and figures leave of the page.
-    room = _MOST_BYTES - sum(len(part.encode()) for part in whole.values())
-    whole["images"] = "".join(section("Images", "images", images_of(files, images, layers, room)))
-    yield from whole.values()
-    yield "</main>\n<footer><p>Made by medmnist-det evaluate. Needs no other file.</p></footer>\n"
-    script = _resource("tables.js") + _resource("browser.js")
-    yield f"<script>{script}</script>\n</body></html>\n"
+    shown = partial(_figures, files=files, drawn=drawn)
+    names = dict.fromkeys(name for one in drawn for name in one)
+    curves = ["precision-recall", *(name for name in names if name not in _PLACED)]
+    parts = {
+        "scores": headline(files, compared),
+        "errors": _beside(files, shown("errors"), errors(files)),
+        "classes": _beside(files, shown("classes"), classes(files)),
+        "confusions": _beside(files, shown("confusion"), confusions(files)),
+        "curves": (part for name in curves for part in shown(name)),
+        "details": details(files),
+    }
+    return {anchor: "".join(part) for anchor, part in parts.items()}
 
 
 # Figures with a section of their own; others, which come to be, stand with the curves.
@@ -98,30 +108,18 @@ def _beside(
     files: Sequence[Scored], figure: Iterator[str], numbers: Iterator[str]
 ) -> Iterator[str]:
     """Yield the figure of one file beside its numbers, the figures of two files above theirs."""
-    if len(files) > 1:
-        yield from figure
-        yield from numbers
-        return
-    yield '<div class="columns beside">'
-    yield from figure
-    yield "<div>"
-    yield from numbers
-    yield "</div></div>\n"
+    drawn, written = "".join(figure), "".join(numbers)
+    if len(files) > 1 or not (drawn and written):
+        yield drawn + written
+    else:
+        yield f'<div class="columns beside">{drawn}<div>{written}</div></div>\n'
 
 
 def _resource(name: str) -> str:
     return resources("evaluation.show.page").joinpath(name).read_text("utf-8")
 
 
-def _head(files: Sequence[Scored]) -> Iterator[str]:
-    what = " and ".join(
-        f"{one.mark}: {_short(one.assessment.source)}"
-        if one.mark
-        else _short(one.assessment.source)
-        for one in files
-    )
-    title = text(f"{what}, scored on {_short(files[0].assessment.truth.source)}")
-    script = _resource("tables.js") + _resource("browser.js")
+def _head(files: Sequence[Scored], script: str) -> Iterator[str]:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     # The policy makes the promise hold even if a name slipped through: nothing is fetched, and no
     # script runs but the one of this digest.
@@ -132,20 +130,28 @@ def _head(files: Sequence[Scored]) -> Iterator[str]:
         "form-action 'none'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title}</title>\n<style>\n{_resource('page.css')}</style></head>\n<body>\n"
-        '<a class="skip" href="#scores">Skip to the scores</a>\n'
-        f"<header><h1>{title}</h1>\n"
+        f"<title>{_title(files)}</title>\n<style>\n{_resource('page.css')}</style></head>\n<body>\n"
+    )
+
+
+def _title(files: Sequence[Scored]) -> str:
+    what = " and ".join(
+        f"{one.mark}: {_short(one.assessment.source)}"
+        if one.mark
+        else _short(one.assessment.source)
+        for one in files
+    )
+    return text(f"{what}, scored on {_short(files[0].assessment.truth.source)}")
+
+
+def _opening(files: Sequence[Scored], there: dict[str, str]) -> Iterator[str]:
+    """Yield what was scored on what, the way to the sections, and warnings."""
+    yield (
+        f'<a class="skip" href="#scores">Skip to the scores</a>\n<header><h1>{_title(files)}</h1>\n'
     )
     yield from (paragraph(line, "soft") for line in _facts(files))
-    yield '<nav aria-label="On this page"><ul>'
-    parts = {"scores": "Scores", "errors": "Errors", "images": "Images", "classes": "Classes"}
-    parts |= {"confusions": "Confusions", "curves": "Curves", "details": "COCO's twelve"}
-    if not all(one.assessment.budgets for one in files):
-        del parts["errors"]
-    yield "".join(
-        f'<li><a href="#{anchor}">{text(name)}</a></li>' for anchor, name in parts.items()
-    )
-    yield "</ul></nav></header>\n<main>\n"
+    links = (f'<li><a href="#{anchor}">{text(title)}</a></li>' for anchor, title in there.items())
+    yield f'<nav aria-label="On this page"><ul>{"".join(links)}</ul></nav></header>\n<main>\n'
     warnings = dict.fromkeys(line for one in files for line in one.assessment.warnings)
     yield from (paragraph(line, "warning") for line in warnings)
 

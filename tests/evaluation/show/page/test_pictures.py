@@ -61,7 +61,7 @@ def test_the_first_are_large_then_small_then_there_is_no_room(folder, monkeypatc
     monkeypatch.setattr(pictures, "_FIRST", 3)
     order = np.arange(60)[::-1]
 
-    album = collect(folder, names(60), order, most=180_000)
+    album = collect(folder, names(60), order, most=100_000)
 
     sides = [max(opened(album.uri(int(k))).size) for k in order if album.uri(int(k))]
     assert sides == sorted(sides, reverse=True)
@@ -69,7 +69,7 @@ def test_the_first_are_large_then_small_then_there_is_no_room(folder, monkeypatc
     assert album.small == sides.count(SMALL)
     assert album.left_out == tuple(range(60 - len(sides)))
     assert album.left_out
-    assert sum(map(len, album.uris)) <= 180_000
+    assert sum(map(len, album.uris)) <= 100_000
 
 
 @pytest.mark.parametrize(

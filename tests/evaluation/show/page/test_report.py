@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -335,6 +336,18 @@ def test_confusions_lead_to_the_images_that_they_count(tmp_path, worst):
     assert '<a href="#images" data-file="0" data-true="1" data-given="2">1</a>' in page
     confused = {one["name"]: one["confused"] for one in _data(page)["images"] if one["confused"][0]}
     assert confused == {"000001.png": [[[1, 2]]]}
+
+
+def test_a_page_without_an_error_budget_has_no_section_of_errors(tmp_path):
+    path = tmp_path / "page.html"
+
+    write_report(path, replace(assessment(), budgets=(), confusion=None))
+
+    tags = _tags(path.read_text("utf-8"))
+    assert {"scores", "images", "classes", "details"} <= set(tags.ids)
+    assert not {"errors", "confusions"} & set(tags.ids)
+    assert "#errors" not in tags.links
+    assert "a&b.png" in tags.texts
 
 
 class _Tables(HTMLParser):
