@@ -32,6 +32,9 @@ _BOXES = 0.6
 # Names of images that a sentence lists.
 _FIRST = 5
 
+# The truth's colour is nobody else's.
+_RATERS = [colour for colour in COLOURS if colour != LEGEND["object, found"]]
+
 
 def images(
     files: Sequence[Scored], folder: Path | None, layers: Layers, most: int
@@ -192,15 +195,14 @@ def _browser(files: Sequence[Scored], layers: Layers, shown: list[object]) -> It
 
 def _switches(files: Sequence[Scored], layers: Layers) -> Iterator[str]:
     yield '<fieldset class="switches"><legend>Whose boxes</legend>\n'
-    yield _switch("truth", next(iter(LEGEND.values())), "truth", on=True)
+    yield _switch("truth", LEGEND["object, found"], "truth", on=True)
     for k, one in enumerate(files):
         name = f"predictions {one.mark}".strip()
         style = "dotted" if k else "dashed"
         yield _switch(f"file-{k}", LEGEND["box, right"], name, style, on=True)
     raters = 0
     for k, layer in enumerate(layers.layers):
-        # The first colour is the truth's.
-        colour = COLOURS[1 + raters % (len(COLOURS) - 1)]
+        colour = _RATERS[raters % len(_RATERS)]
         raters += layer.kind == "rater"
         name = f"rater {layer.name}" if layer.kind == "rater" else f"fused: {layer.name}"
         if layer.kind == "fused":
