@@ -17,6 +17,7 @@ from evaluation.matching import Matching
 from evaluation.mistakes import KINDS, Verdicts, judge
 from evaluation.problem import Boxes
 from evaluation.read.layers import Layers
+from medmnist_det.terminal.tables import plain
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -102,7 +103,7 @@ def browser_data(
     for k in order.tolist():
         width, height = size_of(files, k)
         one = {
-            "name": truth.names[k],
+            "name": plain(truth.names[k]),
             "place": k,
             "size": [width, height],
             "objects": flat[0][k],
@@ -121,12 +122,12 @@ def browser_data(
             break
         images.append(one)
     return {
-        "classes": truth.classes.names,
+        "classes": list(map(plain, truth.classes.names)),
         "kinds": KINDS,
         "files": [
             {"mark": one.mark, "score": _rounded(one, np.array([one.score]))[0]} for one in files
         ],
-        "layers": [{"kind": layer.kind, "name": layer.name} for layer in layers.layers],
+        "layers": [{"kind": layer.kind, "name": plain(layer.name)} for layer in layers.layers],
         "images": images,
     }, notes
 
