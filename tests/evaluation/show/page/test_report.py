@@ -128,7 +128,7 @@ _HOSTILE = [
     _SCRIPT,
     "</script><script>alert(1)</script>",
     "<!--<script>",
-    "\u2028]]>",
+    "\u2028]]>\u202e",
     "\"' onx=a ",
 ]
 
