@@ -174,7 +174,8 @@ def _browser(files: Sequence[Scored], layers: Layers, shown: list[object]) -> It
     yield (
         '<div class="viewer">\n<p id="count" role="status"></p>\n'
         '<p id="confusion" hidden><span></span> <button type="button">Show all</button></p>\n'
-        '<figure id="stage"><div id="picture"></div><figcaption id="caption"></figcaption>'
+        '<figure id="stage" aria-label="Image; arrow keys show the next and the previous one">'
+        '<div id="picture"></div><figcaption id="caption"></figcaption>'
         "</figure>\n"
         '<p class="turn"><button type="button" id="before">\u2190 Previous</button> '
         '<button type="button" id="after">Next \u2192</button></p>\n'
