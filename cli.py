@@ -362,8 +362,6 @@ def evaluate(
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files: give one to score, or two to compare")
-    if len(files) == 2 and report:
-        raise InputError("--report describes one file: give one, or leave it out")
     kinds = formats_of(formats)
     inputs = [*files, truth or Layout(path=data).truth_file(split)]
     for option, place in (("--json", json), ("--report", report), ("--plots", plots)):
@@ -395,9 +393,12 @@ def evaluate(
         for path in write_figures(plots, result, kinds):
             say(f"drawn: {path}")
     if report is not None:
-        from evaluation.show.report import write_report
+        from evaluation.read.layers import read_layers
+        from evaluation.show.page.report import write_report
 
-        write_report(report, found[0], source.images)
+        layers = read_layers(source, found[0].truth)
+        tell("warning", layers.warnings)
+        write_report(report, result, images=source.images, layers=layers)
 
 
 _Crowd = Annotated[

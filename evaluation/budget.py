@@ -35,16 +35,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.matching import BACKGROUND_IOU, Matching
+from evaluation.matching import Matching
 from evaluation.metrics import Metric, union
+from evaluation.mistakes import (
+    CLASS,
+    KINDS,
+    LOCATION,
+    MISSED,
+    RIGHT,
+    Partners,
+    find_partners,
+    judge,
+)
 from evaluation.resampling import RecallSteps
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
-
-KINDS = ("class", "location", "both", "duplicate", "background", "missed")
-_CLASS, _LOCATION, _BOTH, _DUPLICATE, _BACKGROUND, _MISSED = range(6)
-_RIGHT = 6  # in place of a kind
 
 # All 64 sets of repairs, as rows of six flags.
 _SETS = np.array(list(product((False, True), repeat=len(KINDS))))
@@ -85,7 +91,7 @@ def error_budgets(
     """
     if not matching.problem.to_be_found.any():
         return ()
-    partners, cases = _partners(matching), {}
+    partners, cases = find_partners(matching), {}
     for threshold in union(metrics):
         case = _Case(matching, partners, threshold)
         cases[threshold] = case.counts(), case.values()
@@ -132,56 +138,18 @@ def _shapley(value: Float[np.ndarray, " 64"]) -> Float[np.ndarray, " 6"]:
     return points
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Partners:
-    """The most overlapping object of every detection (one past the last: none), and their IoU."""
-
-    object: Int[np.ndarray, " n"]
-    iou: Float[np.ndarray, " n"]
-    same_class: Bool[np.ndarray, " n"]
-
-
-def _partners(matching: Matching) -> _Partners:
-    problem, pairs = matching.problem, matching.pairs
-    detections, objects = problem.detections, problem.objects
-    pairs = pairs.select((pairs.iou >= BACKGROUND_IOU) & problem.to_be_found[pairs.object])
-    same = detections.label[pairs.detection] == objects.label[pairs.object]
-    # Of equal overlaps the object of its own class: that is the lesser mistake.
-    order = np.lexsort((-pairs.object, same, pairs.iou, pairs.detection))
-    last = order[np.flatnonzero(np.diff(pairs.detection[order], append=-1))]
-    found = np.full(len(detections), len(objects), dtype=np.int64)
-    iou, same_class = np.zeros(len(detections)), np.zeros(len(detections), dtype=bool)
-    found[pairs.detection[last]] = pairs.object[last]
-    iou[pairs.detection[last]] = pairs.iou[last]
-    same_class[pairs.detection[last]] = same[last]
-    return _Partners(object=found, iou=iou, same_class=same_class)
-
-
 class _Case:
     """All detections that count and all objects at one threshold, each with its kind."""
 
-    def __init__(self, matching: Matching, partners: _Partners, threshold: float) -> None:
-        problem, matches, t = matching.problem, matching.matches, matching.row(threshold)
-        counts = ~matches.ignored[t]
-        row, found = matches.row[counts], matches.found[t][counts]
-        right = found < len(problem.objects)
-        partner, iou = partners.object[row], partners.iou[row]
-        same = partners.same_class[row]
-        self.problem, self.row, self.partner = problem, row, partner
-        self.score = problem.detections.score[row]
-        self.kind = np.select(
-            [right, iou < min(BACKGROUND_IOU, threshold), iou >= threshold],
-            [_RIGHT, _BACKGROUND, np.where(same, _DUPLICATE, _CLASS)],
-            np.where(same, _LOCATION, _BOTH),
-        )
-        self.free = problem.to_be_found.copy()
-        self.free[found[right]] = False
-        self.missed = self.free.copy()
-        self.missed[partner[(self.kind == _CLASS) | (self.kind == _LOCATION)]] = False
+    def __init__(self, matching: Matching, partners: Partners, threshold: float) -> None:
+        verdicts = judge(matching, threshold, partners)
+        self.problem, self.row, self.partner = matching.problem, verdicts.row, verdicts.object
+        self.kind, self.free, self.missed = verdicts.kind, verdicts.free, verdicts.missed
+        self.score = matching.problem.detections.score[self.row]
 
     def counts(self) -> Int[np.ndarray, " 6"]:
-        detections = np.bincount(self.kind, minlength=_RIGHT + 1)[:_RIGHT]
-        detections[_MISSED] = self.missed.sum()
+        detections = np.bincount(self.kind, minlength=RIGHT + 1)[:RIGHT]
+        detections[MISSED] = self.missed.sum()
         return detections
 
     def values(self) -> Float[np.ndarray, " 64"]:
@@ -193,16 +161,16 @@ class _Case:
         won = np.stack([self._winners(kinds) for kinds in _MENDING])
         value = np.zeros(len(_SETS))
         for relabelled in (False, True):
-            rows = np.flatnonzero(_SETS[:, _CLASS] == relabelled)
+            rows = np.flatnonzero(_SETS[:, CLASS] == relabelled)
             label = problem.detections.label[self.row]
             if relabelled:
-                mended = self.kind == _CLASS
+                mended = self.kind == CLASS
                 label[mended] = problem.objects.label[self.partner[mended]]
             order = np.lexsort((self.row, -self.score, label))
             ends = np.searchsorted(label[order], np.arange(problem.classes + 1))
             for k in np.flatnonzero(objects):
                 mine = order[ends[k] : ends[k + 1]]
-                asked = objects[k] - missed[k] * _SETS[rows, _MISSED]
+                asked = objects[k] - missed[k] * _SETS[rows, MISSED]
                 value[rows] += _ap(self.kind[mine], won[:, mine], rows, asked)
         return value / np.count_nonzero(objects)
 
@@ -218,8 +186,8 @@ class _Case:
 
 # The kinds whose repair makes boxes right, in all four combinations, and which of these each set
 # of repairs makes.
-_MENDING: list[list[int]] = [[], [_LOCATION], [_CLASS], [_CLASS, _LOCATION]]
-_MENDED_IN = 2 * _SETS[:, _CLASS] + _SETS[:, _LOCATION]
+_MENDING: list[list[int]] = [[], [LOCATION], [CLASS], [CLASS, LOCATION]]
+_MENDED_IN = 2 * _SETS[:, CLASS] + _SETS[:, LOCATION]
 
 
 def _ap(
@@ -233,8 +201,8 @@ def _ap(
         return np.where(asked == 0, 1.0, 0.0)
     # Running counts of each kind and of each way to win; only places that can be right matter.
     kinds = np.cumsum(kind == np.arange(len(KINDS))[:, None], axis=1)
-    right = np.cumsum((kind == _RIGHT) | won, axis=1)
-    place = np.flatnonzero((kind == _RIGHT) | won.any(axis=0))
+    right = np.cumsum((kind == RIGHT) | won, axis=1)
+    place = np.flatnonzero((kind == RIGHT) | won.any(axis=0))
     mended, wrong = _MENDED_IN[rows], (~_SETS[rows]).astype(np.int64)
     found = right[mended][:, place]
     ap = RecallSteps(asked).ap(found, found + wrong @ kinds[:, place])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evaluation.matching import Matching, Pairs, overlapping
-from evaluation.problem import Boxes, Problem
+from evaluation.problem import Boxes
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -184,15 +184,3 @@ def confusion(matching: Matching, *, iou: float, score: float | None = None) -> 
         score=score,
         pairing=pairing,
     )
-
-
-def mistakes_per_image(problem: Problem, pairing: Pairing) -> Float[np.ndarray, " i"]:
-    """Return the mistakes in every image: missed objects, boxes on nothing, wrong classes."""
-    boxes, objects, pairs = problem.detections, problem.objects, pairing.pairs
-    wrong = boxes.label[pairs.detection] != objects.label[pairs.object]
-    images = (
-        objects.image[pairing.missed],
-        boxes.image[pairing.spurious],
-        objects.image[pairs.object[wrong]],
-    )
-    return np.bincount(np.concatenate(images), minlength=problem.images).astype(np.float64)

@@ -202,10 +202,21 @@ def _count(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
+def verdicts(found: Comparison) -> Iterator[str]:
+    """Yield which file is better, a sentence per metric."""
+    for metric, delta in zip(found.first.scores.metrics, found.differences, strict=True):
+        if delta is None:
+            yield f"{metric.name}: no verdict, a score or its interval is missing."
+        elif delta.real:
+            better = "B" if delta.value > 0 else "A"
+            yield f"{metric.name}: {better} is better; the difference is real."
+        else:
+            yield f"{metric.name}: no real difference; other images could turn it around."
+
+
 def _comparison(found: Comparison) -> Group:
     first, second = found.first, found.second
     table = Table("\nScores", "metric", "A", "B", "B - A", "95% interval", "p")
-    verdicts = []
     for k, metric in enumerate(first.scores.metrics):
         a, b = first.scores.headline[k].value, second.scores.headline[k].value
         delta = found.differences[k]
@@ -219,17 +230,9 @@ def _comparison(found: Comparison) -> Group:
             )
         )
         table.row(metric.name, number(a), number(b), *cells, style="bold")
-        if delta is None:
-            verdicts.append(f"{metric.name}: no verdict, a score or its interval is missing.")
-        elif delta.real:
-            better = "B" if delta.value > 0 else "A"
-            verdicts.append(f"{metric.name}: {better} is better; the difference is real.")
-        else:
-            verdicts.append(
-                f"{metric.name}: no real difference; other images could turn it around."
-            )
     what = whole(f"A  {plain(first.source)}\nB  {plain(second.source)}")
-    return Group(what, table, Text("\n".join(verdicts)), _both_classes(found), *_facts(first))
+    said = Text("\n".join(verdicts(found)))
+    return Group(what, table, said, _both_classes(found), *_facts(first))
 
 
 def _facts(found: Assessment) -> Iterable[Text]:

@@ -69,12 +69,8 @@ def read_grey(path: Path) -> UInt8[np.ndarray, "h w"]:
     for one beyond the imaging library's limit, for transparent pixels, which have no grey level,
     and for grey levels of 32 bits, for which no file says what is white.
     """
-    from PIL import Image
-
-    with naming(regular(path)):
-        content = path.read_bytes()
+    image = _opened(path)
     with _naming_damage(path):
-        image = Image.open(io.BytesIO(content), formats=_KINDS)
         image.load()
     if image.mode == "L" and "transparency" not in image.info:
         return np.asarray(image)
@@ -83,6 +79,37 @@ def read_grey(path: Path) -> UInt8[np.ndarray, "h w"]:
         return _scaled(path, image)
     with _naming_damage(path):
         return np.asarray(image.convert("L"))
+
+
+def read_picture(path: Path, side: int) -> Picture:
+    """Return an image file for looking at: grey or RGB, at most ``side`` pixels wide and high.
+
+    Proportions stay, a smaller picture keeps its size, transparent pixels show what lies beneath.
+    Raises InputError for what is no whole image, or one beyond the imaging library's limit.
+    """
+    from PIL import Image
+
+    image = _opened(path)
+    with _naming_damage(path):
+        # Photographs are decoded small, which takes a fraction of the time.
+        image.draft(None, (side, side))
+        image.load()
+    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.fromarray(_scaled(path, image))
+    with _naming_damage(path):
+        small = image if image.mode == "L" else image.convert("RGB")
+        small.thumbnail((side, side))
+    return small
+
+
+def _opened(path: Path) -> Picture:
+    """Return an image whose pixels are not read yet."""
+    from PIL import Image
+
+    with naming(regular(path)):
+        content = path.read_bytes()
+    with _naming_damage(path):
+        return Image.open(io.BytesIO(content), formats=_KINDS)
 
 
 def picture_size(path: Path) -> tuple[int, int]:

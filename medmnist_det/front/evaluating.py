@@ -94,14 +94,14 @@ def evaluate(
     which = None if rater is None else str(rater)
     first = _read(predictions, "predictions", source, held, which, about)
     if other is None:
-        found = Evaluated(assess_boxes(source, first, options), source.images)
+        found = Evaluated(assess_boxes(source, first, options), source)
         tell((*found.warnings, *_shifted(source.truth, first, found.assessment)))
         return found
     second = _read(other, "other", source, held, which, about)
     compared = compare_boxes(source, (first, second), options)
     both = (compared.first, compared.second)
     tell(dict.fromkeys(line for one in both for line in one.warnings))
-    return Compared(compared, source.images)
+    return Compared(compared, source)
 
 
 def _truth(truth: Data, split: str | None, about: About) -> tuple[Source, Held | None]:

@@ -2,29 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from evaluation.assessment import Assessment, Comparison
+from evaluation.read.source import Source
 from evaluation.show.json_file import as_dict, comparison_as_dict, write_json
 from medmnist_det.errors import InputError, shown
 from medmnist_det.formats.arrays import needed
+from medmnist_det.front.intake import tell
 
 #: The tables of :meth:`Evaluated.to_frame`.
 Table = Literal["metrics", "classes", "sizes", "errors"]
 
 
-class Evaluated(Mapping[str, float | None]):
+class _Files:
+    """What a result writes to files, as the command does."""
+
+    #: All that was scored, and the truth that it was scored on.
+    _result: Assessment | Comparison
+    _source: Source
+
+    def write_json(self, path: str | Path) -> None:
+        """Write ``to_dict()`` to a file. Raises ValueError where the disk refuses."""
+        write_json(Path(path), self._result)
+
+    def write_report(self, path: str | Path, images: str | Path | None = None) -> None:
+        """Write one self-contained HTML page; ``images`` is where the pictures lie.
+
+        Of a data set on disk the page shows what raters and methods drew, too. Raises ValueError
+        where the disk refuses, or no error budget was made (``errors=True``).
+        """
+        from evaluation.read.layers import read_layers
+        from evaluation.show.page.report import write_report
+
+        first = self._need_errors()
+        layers = read_layers(self._source, first.truth)
+        tell(layers.warnings)
+        place = self._source.images if images is None else Path(images)
+        write_report(Path(path), self._result, images=place, layers=layers)
+
+    def write_figures(
+        self, folder: str | Path, formats: str | Sequence[str] = ("png", "pdf")
+    ) -> None:
+        """Write the figures into a folder, as ``png``, ``pdf`` or ``svg``.
+
+        Raises as :meth:`write_report` does.
+        """
+        from evaluation.show.figures import write_figures
+        from medmnist_det.drawing import formats_of
+
+        self._need_errors()
+        kinds = formats_of(formats if isinstance(formats, str) else ",".join(formats))
+        write_figures(Path(folder), self._result, kinds)
+
+    def _need_errors(self) -> Assessment:
+        found = self._result
+        first = found.first if isinstance(found, Comparison) else found
+        if first.confusion is None:
+            raise InputError("no error budget was made for so many boxes: evaluate(errors=True)")
+        return first
+
+
+class Evaluated(_Files, Mapping[str, float | None]):
     """Scores by name, as in ``scores["mAP@0.4"]``: the metrics, then COCO's twelve.
 
     What is undefined (the mean over no class) is None.
     """
 
-    def __init__(self, assessment: Assessment, images: Path | None = None) -> None:
-        self.assessment = assessment
-        self._images = images
+    def __init__(self, assessment: Assessment, source: Source) -> None:
+        self.assessment = self._result = assessment
+        self._source = source
 
     def _values(self) -> dict[str, float | None]:
         scores = self.assessment.scores
@@ -130,39 +180,15 @@ class Evaluated(Mapping[str, float | None]):
         budgets = self.assessment.budgets
         return [{"metric": b.metric.name} | asdict(loss) for b in budgets for loss in b.losses]
 
-    def write_json(self, path: str | Path) -> None:
-        """Write :meth:`to_dict` to a file. Raises ValueError where the disk refuses."""
-        write_json(Path(path), self.assessment)
 
-    def write_report(self, path: str | Path, images: str | Path | None = None) -> None:
-        """Write one self-contained HTML page; ``images`` is where the pictures lie.
-
-        Raises ValueError where the disk refuses, or no error budget was made (``errors=True``).
-        """
-        from evaluation.show.report import write_report
-
-        self._need_errors()
-        write_report(Path(path), self.assessment, self._images if images is None else Path(images))
-
-    def write_figures(self, folder: str | Path) -> None:
-        """Write the figures as PNG and PDF into a folder. Raises as :meth:`write_report` does."""
-        from evaluation.show.figures import write_figures
-
-        self._need_errors()
-        write_figures(Path(folder), self.assessment)
-
-    def _need_errors(self) -> None:
-        if self.assessment.confusion is None:
-            raise InputError("no error budget was made for so many boxes: evaluate(errors=True)")
-
-
-class Compared:
+class Compared(_Files):
     """Two detectors on one truth: ``first``, ``second``, and what the second gains by metric."""
 
-    def __init__(self, comparison: Comparison, images: Path | None = None) -> None:
-        self.comparison = comparison
-        self.first = Evaluated(comparison.first, images)
-        self.second = Evaluated(comparison.second, images)
+    def __init__(self, comparison: Comparison, source: Source) -> None:
+        self.comparison = self._result = comparison
+        self._source = source
+        self.first = Evaluated(comparison.first, source)
+        self.second = Evaluated(comparison.second, source)
 
     @property
     def differences(self) -> dict[str, dict[str, Any] | None]:
@@ -198,7 +224,3 @@ class Compared:
         pandas = needed("pandas", "to_frame()")
         rows = [{"metric": name} | (one or {}) for name, one in self.differences.items()]
         return pandas.DataFrame(rows)
-
-    def write_json(self, path: str | Path) -> None:
-        """Write :meth:`to_dict` to a file. Raises ValueError where the disk refuses."""
-        write_json(Path(path), self.comparison)

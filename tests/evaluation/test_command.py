@@ -195,7 +195,6 @@ def test_scores_outside_zero_to_one_are_warned_about_and_scored(data, tmp_path):
         (["p" * 300], "File name too long; choose a shorter name"),
         (["p.json", "--iou", "40"], "--iou '40': give one threshold such as 0.4"),
         (["p.json", "p.json", "p.json"], "3 files: give one to score, or two to compare"),
-        (["p.json", "p.json", "--report", "r.html"], "--report describes one file"),
         (["p.json", "--report", "no/such/r.html"], "check the path"),
     ],
 )

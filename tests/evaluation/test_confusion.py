@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from evaluation.confusion import confusion, mistakes_per_image, pair_up, working_point
+from evaluation.confusion import confusion, pair_up, working_point
 from evaluation.problem import Boxes
 from evaluation.quality import label_quality
 from medmnist_det.boxes import pairwise_iou
@@ -27,14 +27,6 @@ def test_boxes_below_the_score_are_left_out():
     found = confusion(matching(problem(_OBJECTS, _BOXES, images=2)), iou=0.4, score=0.85)
 
     assert found.counts.tolist() == [[1, 0, 0], [0, 0, 2], [0, 0, 0]]
-
-
-def test_mistakes_are_counted_where_they_happen():
-    one = problem(_OBJECTS, _BOXES, images=3)
-
-    found = mistakes_per_image(one, confusion(matching(one), iou=0.4, score=0.0).pairing)
-
-    assert found.tolist() == [1, 2, 0]
 
 
 def test_label_quality_of_a_known_case():
