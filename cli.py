@@ -51,21 +51,68 @@ class _Group(TyperGroup):
             raise typer.Exit(130) from None
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from medmnist_det import __version__
+
+        say(f"medmnist-det {__version__}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Object detection from annotators who disagree: synthetic digit scenes with known truth.",
 )
 
 
+@app.callback()
+def _root(
+    version: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def _data_folder(param: typer.CallbackParam, ctx: typer.Context, value: Path) -> Path:
+    """Return the folder that was named, or else the one that is meant here."""
+    if _was_given(param, ctx):
+        return value
+    from medmnist_det.folder import usual_folder
+
+    return usual_folder()
+
+
+def _beside(param: typer.CallbackParam, ctx: typer.Context, value: Path | None) -> Path | None:
+    """Return the place that was named, or else the usual one, which is never in a data set."""
+    if value is None or _was_given(param, ctx):
+        return value
+    from medmnist_det.folder import beside
+
+    return beside(value)
+
+
+def _was_given(param: typer.CallbackParam, ctx: typer.Context) -> bool:
+    source = ctx.get_parameter_source(param.name or "")
+    return source is None or source.name != "DEFAULT"
+
+
 _Format = Literal["yolo", "voc", "csv"]
 _Split = Literal["train", "val", "test"]
 
 _EACH = "One value, or one for each annotator with commas between them."
-_Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
+_Data = Annotated[
+    Path,
+    typer.Option(
+        help="Folder of the data set.",
+        callback=_data_folder,
+        show_default="med-mnist, or this folder where it is a data set",
+    ),
+]
 _Annotators = Annotated[int | None, typer.Option(help="Number of annotators, 1 to 1000.")]
 _Proficiency = Annotated[str | None, typer.Option(help=f"The paper's p, 0 to 1. {_EACH}")]
 _Family = Annotated[
@@ -94,7 +141,14 @@ _Preset = Annotated[
 
 @app.command()
 def generate(
-    out: Annotated[Path, typer.Option(help="Folder to make the data set in.")] = Path("med-mnist"),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder to make the data set in.",
+            callback=_data_folder,
+            show_default="med-mnist, or this folder where it is a data set",
+        ),
+    ] = Path("med-mnist"),
     preset: _Preset = "paper",
     annotators: _Annotators = None,
     proficiency: _Proficiency = None,
@@ -172,15 +226,18 @@ def generate(
     if already:
         _check(folder)
     stdout().print(summary(folder))
+    if already:
+        say(f"{out}: all of it was there already, and is intact; nothing was written")
     tell("note", simulated.notes)
 
 
 @app.command()
 def annotate(
     truth: Annotated[Path, typer.Argument(help="A COCO file with true boxes of any classes.")],
-    out: Annotated[Path, typer.Option(help="Folder for crowd.json and what is behind it.")] = Path(
-        "crowd"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for crowd.json and what is behind it.", callback=_beside),
+    ] = Path("crowd"),
     preset: _Preset = "paper",
     annotators: _Annotators = None,
     proficiency: _Proficiency = None,
@@ -199,6 +256,9 @@ def annotate(
     """
     from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
     from medmnist_det.formats.coco import read_coco
+    import shlex
+
+    from medmnist_det.labelling import ANNOTATORS, CROWD, PROVENANCE
     from medmnist_det.labelling import annotate as make
     from medmnist_det.terminal.summary import annotator_table
 
@@ -215,6 +275,21 @@ def annotate(
         err.print(f"left out: {left_out} iscrowd regions, which are no single objects")
     stdout().print(annotator_table(described))
     tell("note", simulated.notes)
+    say(f"written: {out / CROWD}, and beside it {PROVENANCE} and {ANNOTATORS}")
+    say(f"next: {shlex.join(['medmnist-det', 'aggregate', '--crowd', str(out / CROWD)])}")
+
+
+@app.command()
+def info(data: _Data = Path("med-mnist")) -> None:
+    """Say what is in a data folder, what was made of it, and what to run next.
+
+    Example: medmnist-det info
+    """
+    from medmnist_det.folder import Folder, beside
+    from medmnist_det.runs import RUNS, runs_in
+    from medmnist_det.terminal.inventory import inventory
+
+    stdout().print(inventory(Folder.open(data), runs_in(beside(RUNS))))
 
 
 @app.command()
@@ -236,7 +311,9 @@ def show(
     data: _Data = Path("med-mnist"),
     split: _SplitOption = "train",
     scenes: Annotated[int, typer.Option(min=1, max=20, help="Number of scenes.")] = 3,
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
+    out: Annotated[
+        Path, typer.Option(help="Folder for the pictures.", callback=_beside)
+    ] = Path(),
 ) -> None:
     """Draw scenes.png (the truth and each rater's boxes) and matrices.png (who confuses what)."""
     from medmnist_det.files import make_folder
@@ -322,9 +399,7 @@ def evaluate(
             show_default=False,
         ),
     ],
-    data: Annotated[Path, typer.Option(help="Data folder that holds the truth.")] = Path(
-        "med-mnist"
-    ),
+    data: _Data = Path("med-mnist"),
     split: Annotated[
         str, typer.Option(help="Which truth of the folder: train, val, test.")
     ] = "test",
@@ -682,6 +757,7 @@ def train_reference(
     from evaluation.show.json_file import write_json
     from evaluation.show.score_tables import tables
     from medmnist_det.reference.run import run
+    from medmnist_det.runs import PREDICTIONS, SCORES
 
     def aggregate(folder: "Folder", method: str) -> None:
         for kind, sentence in fuse_missing(folder, method):
@@ -702,12 +778,12 @@ def train_reference(
     folder = run(
         data, out, options, device=device, compile=compile, resume=resume,
         aggregate=aggregate, score=headline, fuse=lambda crowd: wbf(crowd).labels,
-        stage=progress, training=training,
+        stage=progress, training=training, note=lambda sentence: tell("note", (sentence,)),
     )  # fmt: skip
     if folder is None:
         return
-    found = assess(open_truth(data, "test", None), folder / "preds.json", Options())
-    write_json(folder / "scores.json", found)
+    found = assess(open_truth(data, "test", None), folder / PREDICTIONS, Options())
+    write_json(folder / SCORES, found)
     stdout().print(tables(found), crop=False)
     say(f"written: {folder}")
 
@@ -721,7 +797,9 @@ def predict(
     ] = None,
     data: _Data = Path("med-mnist"),
     split: _SplitOption = "test",
-    out: Annotated[Path, typer.Option(help="The COCO results list to write.")] = Path("preds.json"),
+    out: Annotated[
+        Path, typer.Option(help="The COCO results list to write.", callback=_beside)
+    ] = Path("preds.json"),
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
     device: _Device = "auto",
 ) -> None:

@@ -81,6 +81,24 @@ class Layout:
         return self.fused_folder / method / f"{split}.json"
 
 
+def usual_folder() -> Path:
+    """Return the data folder that a command means which names none.
+
+    It is ``med-mnist``; where there is none, the current folder if that is a data set.
+    """
+    here, usual = Layout(path=Path()), Path("med-mnist")
+    inside = here.manifest_file.is_file() and here.truth_folder.is_dir()
+    return here.path if inside and not usual.exists() else usual
+
+
+def beside(path: Path) -> Path:
+    """Return where a command puts what it makes if nothing was named: in the current folder.
+
+    Where that is the data set itself, beside it: nothing strange may lie in a data set.
+    """
+    return path if usual_folder() != Path() else Path("..", path)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Folder(Layout):
     """A data set on disk, complete as far as its manifest says."""

@@ -20,7 +20,8 @@ from medmnist_det.labels import LabelSet
 # The name under which the crowd's random numbers run: the file has no split.
 _SPLIT = "all"
 
-_ANNOTATORS, _PROVENANCE, _CROWD = "annotators.json", "provenance.json", "crowd.json"
+#: What the files of such a folder are called.
+ANNOTATORS, PROVENANCE, CROWD = "annotators.json", "provenance.json", "crowd.json"
 
 
 def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> tuple[int, dict[str, Any]]:
@@ -42,17 +43,17 @@ def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> tuple[int, dict[str, A
     make_folder(out)
     with locked(out):
         _refuse_taken(out)  # by whoever held the lock meanwhile
-        write_json(out / _ANNOTATORS, described)
-        write_provenance(out / _PROVENANCE, drawn)
+        write_json(out / ANNOTATORS, described)
+        write_provenance(out / PROVENANCE, drawn)
         label_set = replace(truth, labels=drawn, raters=crowd.raters)
-        write_coco(out / _CROWD, label_set)
+        write_coco(out / CROWD, label_set)
     return len(truth.labels) - len(kept), described
 
 
 def _refuse_taken(out: Path) -> None:
     """Raise InputError for a folder in which something would be overwritten."""
     with naming(out):
-        for name in (_CROWD, _PROVENANCE, _ANNOTATORS):
+        for name in (CROWD, PROVENANCE, ANNOTATORS):
             if os.path.lexists(out / name):
                 raise InputError(
                     f"{out / name}: is there already; remove it or choose another --out"
