@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from annotators.crowd_files import CrowdFile, read_crowd
 from annotators.infer.parts.result import Raters
 from annotators.known import read_known_raters
 from medmnist_det.errors import InputError
-from medmnist_det.folder import Folder
+from medmnist_det.folder import Folder, Layout
 from medmnist_det.labels import CROWD_SPLITS, LabelSet, Split
 
 
@@ -35,14 +35,15 @@ def open_crowds(
 ) -> Iterator[Source]:
     """Yield the crowd labels of ``file``, or else of the splits of the folder ``data`` (none: all).
 
-    ``only`` keeps the images that all of these raters looked at. Raises InputError for what is
-    not there or cannot be read.
+    ``only`` keeps the images that all of these raters looked at. The raters of a file are known
+    where 'annotate' wrote it, from the ``annotators.json`` beside it; one that is not about this
+    crowd is left alone, with a note. Raises InputError for what is not there or cannot be read.
     """
     if file is not None:
         if splits:
             raise InputError("--split belongs to a data folder: leave it out, or leave out --crowd")
         name = file.name.removesuffix(".gz").rsplit(".", 1)[0]
-        yield Source(name=name, path=file, crowd=read_crowd(file, only))
+        yield _with_raters(Source(name=name, path=file, crowd=read_crowd(file, only)))
         return
     folder = Folder.open(data)
     chosen = splits or crowd_splits(folder)
@@ -52,12 +53,23 @@ def open_crowds(
         path = folder.crowd_file(split)
         truth, crowd = folder.truth(split), read_crowd(path, only)
         table = crowd.labels
-        raters = read_known_raters(folder.annotators_file)
+        raters = read_known_raters(folder.annotators_file, table)
         if only:
             there = set(table.images.ids)
             truth = truth.keep_images(np.array([key in there for key in truth.images.ids]))
-            raters = raters.select([int(name) - 1 for name in table.raters or ()])
         yield Source(name=split, path=path, crowd=crowd, truth=truth, raters=raters)
+
+
+def _with_raters(source: Source) -> Source:
+    file = Layout(path=source.path.parent).annotators_file
+    if not file.is_file():
+        return source
+    try:
+        return replace(source, raters=read_known_raters(file, source.crowd.labels))
+    except InputError as error:
+        # Nobody named this file: it may be anything.
+        notes = (*source.crowd.notes, f"no recovery of the raters is shown: {error}")
+        return replace(source, crowd=replace(source.crowd, notes=notes))
 
 
 def crowd_splits(folder: Folder) -> tuple[Split, ...]:
