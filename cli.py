@@ -70,7 +70,7 @@ app = typer.Typer(
 
 @app.callback()
 def _root(
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
@@ -256,13 +256,14 @@ def annotate(
     """
     from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
     from medmnist_det.formats.coco import read_coco
-    import shlex
-
     from medmnist_det.labelling import ANNOTATORS, CROWD, PROVENANCE
     from medmnist_det.labelling import annotate as make
+    from medmnist_det.runs import refuse_absent
+    from medmnist_det.terminal.inventory import command
     from medmnist_det.terminal.summary import annotator_table
 
     crowd = _crowd(preset, annotators, proficiency, family, box_noise, spurious, coverage)
+    refuse_absent(truth, ("*.json", "*/truth/*.json"))
     label_set = read_coco(truth)
     simulated = SimulatedCrowd(
         annotators=draw_annotators(crowd, len(label_set.classes), seed),
@@ -276,7 +277,7 @@ def annotate(
     stdout().print(annotator_table(described))
     tell("note", simulated.notes)
     say(f"written: {out / CROWD}, and beside it {PROVENANCE} and {ANNOTATORS}")
-    say(f"next: {shlex.join(['medmnist-det', 'aggregate', '--crowd', str(out / CROWD)])}")
+    say(f"next: {command('aggregate', '--crowd', out / CROWD)}")
 
 
 @app.command()
@@ -311,9 +312,7 @@ def show(
     data: _Data = Path("med-mnist"),
     split: _SplitOption = "train",
     scenes: Annotated[int, typer.Option(min=1, max=20, help="Number of scenes.")] = 3,
-    out: Annotated[
-        Path, typer.Option(help="Folder for the pictures.", callback=_beside)
-    ] = Path(),
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.", callback=_beside)] = Path(),
 ) -> None:
     """Draw scenes.png (the truth and each rater's boxes) and matrices.png (who confuses what)."""
     from medmnist_det.files import make_folder
@@ -438,7 +437,11 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
     json: Annotated[
-        Path | None, typer.Option(help="Write every number, and the curves, to this file.")
+        Path | None,
+        typer.Option(
+            help="Write every number, and the curves, to this file; - for standard output, which "
+            "then gets nothing else."
+        ),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write one self-contained HTML page to this file.")
@@ -459,18 +462,21 @@ def evaluate(
     from evaluation.assessment import Options, assess, compare
     from evaluation.metrics import HEADLINE, parse_metric
     from evaluation.read.source import open_truth
-    from evaluation.show.json_file import write_json
+    from evaluation.show.json_file import as_json, write_json
     from evaluation.show.score_tables import tables
-    from medmnist_det.folder import Layout
+    from medmnist_det.folder import Layout, beside
     from medmnist_det.guards import refuse_overwrite
+    from medmnist_det.runs import PREDICTIONS, RUNS, refuse_absent
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files: give one to score, or two to compare")
     if len(files) == 2 and (report or plots):
         raise InputError("--report and --plots describe one file: give one, or leave them out")
+    for file in files:
+        refuse_absent(file, (f"{beside(RUNS)}/*/{PREDICTIONS}", "*preds*.json"))
     inputs = [*files, truth or Layout(path=data).truth_file(split)]
     for option, place in (("--json", json), ("--report", report), ("--plots", plots)):
-        if place is not None:
+        if place is not None and place != Path("-"):
             refuse_overwrite(place, inputs, option)
             inputs.append(place)
     options = Options(
@@ -489,9 +495,12 @@ def evaluate(
             result = assess(source, files[0], options, rater=rater, progress=told)
             found = [result]
     tell("warning", dict.fromkeys(line for one in found for line in one.warnings))
-    stdout().print(tables(result), crop=False)
-    if json is not None:
-        write_json(json, result)
+    if json == Path("-"):
+        typer.echo(as_json(result), nl=False)
+    else:
+        stdout().print(tables(result), crop=False)
+        if json is not None:
+            write_json(json, result)
     if plots is not None:
         from evaluation.show.figures import write_figures
 
@@ -810,10 +819,14 @@ def predict(
     Of a folder of images, those with a whole number as name (000012.png) get it
     as image_id; if any has another name, all get their file names.
     """
-    from medmnist_det.folder import Layout
+    from medmnist_det.folder import Layout, beside
     from medmnist_det.guards import refuse_overwrite
     from medmnist_det.reference.run import predict_folder
+    from medmnist_det.runs import CHECKPOINT, RUNS, refuse_absent
 
+    refuse_absent(
+        checkpoint, (f"{beside(RUNS)}/*/{CHECKPOINT}", f"{beside(RUNS)}/*/*/{CHECKPOINT}")
+    )
     layout = Layout(path=data)
     inputs = [checkpoint, layout.manifest_file, layout.truth_file(split), layout.images(split)]
     if images is not None:  # results may lie among pictures, but may not be one of them

@@ -37,8 +37,8 @@ def read_known_raters(path: Path, crowd: LabelSet) -> Raters:
     strangers = [rater for rater in crowd.raters or () if rater not in place]
     if strangers:
         raise InputError(
-            f"{path}: knows nothing of rater {shown(strangers[0])} of the crowd labels; put the file "
-            "there that was written with them"
+            f"{path}: knows nothing of rater {shown(strangers[0])} of the crowd labels; put the "
+            "file there that was written with them"
         )
     if names != crowd.classes.names:
         raise InputError(

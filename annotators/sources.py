@@ -14,6 +14,7 @@ from annotators.known import read_known_raters
 from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder, Layout
 from medmnist_det.labels import CROWD_SPLITS, LabelSet, Split
+from medmnist_det.runs import refuse_absent
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,6 +43,7 @@ def open_crowds(
     if file is not None:
         if splits:
             raise InputError("--split belongs to a data folder: leave it out, or leave out --crowd")
+        refuse_absent(file, ("*/crowd.json", "*/crowd/*.json"))
         name = file.name.removesuffix(".gz").rsplit(".", 1)[0]
         yield _with_raters(Source(name=name, path=file, crowd=read_crowd(file, only)))
         return

@@ -115,9 +115,11 @@ class Folder(Layout):
                     f"{path}: this data set is unfinished; run the generate command that began it "
                     "once more"
                 )
+            there = sorted(file.parent for file in Path().glob("*/manifest.json"))
+            known = f" (there are: {listed(there, 3)})" if there else ""
             raise InputError(
                 f"{path}: no data set there; make one with 'medmnist-det generate --out {path}', "
-                "or name its folder with --data"
+                f"or name its folder with --data{known}"
             )
         return cls(path=path, manifest=_read_manifest(layout.manifest_file))
 

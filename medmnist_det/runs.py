@@ -92,8 +92,7 @@ def _run(path: Path) -> Run | None:
         detectors=places,
         epochs=sum(len(read_json(file)) for file in histories if file.is_file()),
         scores=scores,
-        stale=scores is not None
-        and any(_age(file) < _age(path / SCORES) for file in files),
+        stale=scores is not None and any(_age(file) < _age(path / SCORES) for file in files),
     )
 
 
@@ -114,5 +113,5 @@ def refuse_absent(path: Path, patterns: Iterable[str]) -> None:
         {file for pattern in patterns for file in Path().glob(pattern)},
         key=_age,
     )
-    remedy = f"the newest there are: {listed(there[:_MOST_NAMES])}" if there else "check the path"
+    remedy = f"the newest there are: {listed(there, _MOST_NAMES)}" if there else "check the path"
     raise InputError(f"{path}: No such file or directory; {remedy}")

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from medmnist_det.errors import InputError, shown
 from medmnist_det.folder import Folder
 from medmnist_det.reference.checkpoint import Checkpoint, load_checkpoint
-from medmnist_det.reference.lessons import fused_by
 from medmnist_det.reference.learner import one_cycle
+from medmnist_det.reference.lessons import fused_by
 from medmnist_det.reference.recipe import Recipe, is_given
 from medmnist_det.runs import CHECKPOINT
 
@@ -64,9 +64,9 @@ def recipes_of(
 def begun_in(place: Path, recipe: Recipe, note: Callable[[str], None]) -> Checkpoint | None:
     """Return the checkpoint of a training in its folder; None where none was begun.
 
-    It goes on for the epochs of ``recipe``. Where these are more than it was begun with, ``note`` is
-    told what that does to the learning rate: it is a function of the share of all epochs that is
-    done, which is smaller then, so that the rate goes up at once and falls to 0 by the new end.
+    It goes on for the epochs of ``recipe``. Where these are more than it was begun with, ``note``
+    is told what that does to the learning rate: it is a function of the share of all epochs that
+    is done, which is smaller then, so that the rate goes up at once and falls to 0 by the new end.
     """
     file = place / CHECKPOINT
     if not file.is_file():
@@ -77,8 +77,8 @@ def begun_in(place: Path, recipe: Recipe, note: Callable[[str], None]) -> Checkp
         before, now = (recipe.lr * one_cycle(done / epochs) for epochs in (known, more))
         note(
             f"{file}: trains on after epoch {done} to {more} instead of {known}: the learning rate "
-            f"goes from {before:.2g} to {now:.2g} and falls to 0 by the new end; that is not what a "
-            f"training of {more} epochs from the start gives"
+            f"goes from {before:.2g} to {now:.2g} and falls to 0 by the new end; that is not what "
+            f"a training of {more} epochs from the start gives"
         )
     return replace(found, recipe=replace(found.recipe, epochs=more))
 

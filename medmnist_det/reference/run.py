@@ -73,8 +73,8 @@ def run(
     folder holds a method's fused labels, ``score`` scores boxes, ``fuse`` makes one label set of
     the boxes of several detectors, who come as raters. The folder gets ``checkpoint.pt``,
     ``history.json``, ``curves.png`` and ``preds.json``; for an ensemble, a folder of each detector
-    has the first three. ``note`` is told, in a sentence, what follows from more epochs for a run that
-    is resumed. Raises InputError.
+    has the first three. ``note`` is told, in a sentence, what more epochs mean for a run that is
+    resumed. Raises InputError.
     """
     folder = Folder.open(data)
     _refuse_without(folder, "train", "test")

@@ -107,7 +107,21 @@ def train(
             row["validation"] = validate(learner.average) if validate and due else {}
             history.append(row)
             checkpoint = kept()
+            watch(
+                Moment(
+                    epochs=epoch + 1,
+                    losses=row["loss"],
+                    images_per_second=row["images_per_second"],
+                    seconds_left=row["seconds"] * (recipe.epochs / (epoch + 1) - 1),
+                    validation=_latest(history),
+                )
+            )
     return checkpoint
+
+
+def _latest(history: list[dict[str, Any]]) -> Scores:
+    """Return the latest validation scores; none before the first validation."""
+    return next((row["validation"] for row in reversed(history) if row["validation"]), {})
 
 
 # Steps between two looks at the loss: each look waits for the device.
@@ -126,16 +140,19 @@ def _one_epoch(
     if len(batches) == 0:
         raise InputError(f"{world()} processes, and fewer images to learn from: start fewer")
     before = history[-1]["seconds"] if history else 0.0
-    latest = next((row["validation"] for row in reversed(history) if row["validation"]), {})
+    latest = _latest(history)
     total, means, spent = 0.0, {}, 0.0
     learner.model.train()
     clock = time.perf_counter()
     for step, (images, targets) in enumerate(batches, start=1):
         progress = (epoch + step / len(batches)) / learner.recipe.epochs
         total = total + learner.step(images, targets, progress)
-        if step % _LOOK == 0 or step == len(batches):
+        last = step == len(batches)
+        if step == 1 or step % _LOOK == 0 or last:  # the first, so that one sees that it works
             means = _finite(total / step, epoch, learner.recipe.lr, folder / CHECKPOINT)
             spent = time.perf_counter() - clock
+            if last:
+                break  # whoever watches is told of whole epochs when they are validated and kept
             watch(
                 Moment(
                     epochs=epoch + step / len(batches),

@@ -14,7 +14,7 @@ from medmnist_det.formats.coco import read_coco
 from medmnist_det.labels import CROWD_SPLITS
 from medmnist_det.runs import PREDICTIONS, Run
 from medmnist_det.terminal.summary import facts, splits_table
-from medmnist_det.terminal.tables import Table, plain, whole
+from medmnist_det.terminal.tables import Table, Whole, plain
 
 
 def inventory(folder: Folder, runs: Sequence[Run]) -> RenderableType:
@@ -36,7 +36,7 @@ def inventory(folder: Folder, runs: Sequence[Run]) -> RenderableType:
     if len(ours) < len(runs):
         parts.append(Text(f"{len(runs) - len(ours)} more runs, of other data sets"))
     parts.append(Text("\nNext", style="bold"))
-    parts += [whole(f"  {plain(line)}") for line in _next(folder, bool(fused), ours)]
+    parts += [Whole(f"  {plain(line)}") for line in _next(folder, bool(fused), ours)]
     return Group(*parts)
 
 
@@ -72,18 +72,19 @@ def _next(folder: Folder, fused: bool, runs: Sequence[Run]) -> Iterator[str]:
     data = () if folder.path == usual_folder() else ("--data", folder.path)
     scored = [run.path / PREDICTIONS for run in runs if (run.path / PREDICTIONS).is_file()]
     if not fused and any(split in folder.splits for split in CROWD_SPLITS):
-        yield _command("aggregate", "--method", "dawid-skene", *data)
+        yield command("aggregate", "--method", "dawid-skene", *data)
     for run in filter(_state, runs):
         method = ("--method", "ensemble") if run.ensemble else ()
-        yield _command("train-reference", "--resume", "--out", run.path, *method, *data)
+        yield command("train-reference", "--resume", "--out", run.path, *method, *data)
     if not runs and {"train", "test"} <= set(folder.splits):
-        yield _command("train-reference", "--method", "dawid-skene", *data)
+        yield command("train-reference", "--method", "dawid-skene", *data)
     if scored:
-        yield _command("evaluate", scored[-1], "--report", "report.html", *data)
+        yield command("evaluate", scored[-1], "--report", "report.html", *data)
     if len(scored) > 1:
-        yield _command("evaluate", *scored[-2:], *data)
-    yield _command("show", *data)
+        yield command("evaluate", *scored[-2:], *data)
+    yield command("show", *data)
 
 
-def _command(*words: str | Path) -> str:
+def command(*words: str | Path) -> str:
+    """Return a command of ours as one types it."""
     return shlex.join(["medmnist-det", *map(str, words)])

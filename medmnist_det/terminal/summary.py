@@ -38,7 +38,7 @@ def facts(folder: Folder) -> RichTable:
 
 
 def splits_table(manifest: dict[str, Any]) -> Table:
-    """Return the table of the splits of a data set's manifest; those without images are left out."""
+    """Return the table of a manifest's splits; those without images are left out."""
     columns = ("images", "empty", "objects", "objects/image", "crowd boxes")
     table = Table("Images", "split", *columns)
     for split, count in manifest["counts"].items():
