@@ -310,19 +310,43 @@ def verify(data: _Data = Path("med-mnist")) -> None:
 @app.command()
 def show(
     data: _Data = Path("med-mnist"),
-    split: _SplitOption = "train",
+    split: Annotated[
+        _Split | None,
+        typer.Option(help="train, val or test.", show_default="train; test with a file"),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="fused:METHOD, or a file as for evaluate, in the raters' place; may be repeated.",
+            show_default="every rater's",
+        ),
+    ] = None,
     scenes: Annotated[int, typer.Option(min=1, max=20, help="Number of scenes.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.", callback=_beside)] = Path(),
 ) -> None:
-    """Draw scenes.png (the truth and each rater's boxes) and matrices.png (who confuses what)."""
-    from medmnist_det.files import make_folder
-    from medmnist_det.folder import Folder
-    from medmnist_det.pictures import draw_matrices, draw_scenes
+    """Draw scenes.png (the truth and each rater's boxes) and matrices.png (who confuses what).
 
-    folder = Folder.open(data)
-    make_folder(out)
+    Example: medmnist-det show --labels fused:dawid-skene --labels fused:majority-vote
+    """
+    from evaluation.judged import judged_labels
+    from medmnist_det.files import make_folder
+    from medmnist_det.folder import Folder, beside
+    from medmnist_det.pictures import MOST_SHOWN, draw_matrices, draw_scenes
+    from medmnist_det.runs import PREDICTIONS, RUNS, refuse_absent
+
+    folder, shown = Folder.open(data), list(dict.fromkeys(labels or ()))
+    if len(shown) > MOST_SHOWN:
+        raise InputError(f"--labels is given {len(shown)} times: {MOST_SHOWN} fit in one picture")
+    named = [which for which in shown if not which.startswith("fused:")]
+    for which in named:
+        refuse_absent(Path(which), (f"{beside(RUNS)}/*/{PREDICTIONS}", "*preds*.json"))
+    split = split or ("test" if named else "train")
     with err.status("Drawing ..."):
-        draw_scenes(out / "scenes.png", folder, split, scenes)
+        found = [(which, *judged_labels(folder, split, which)) for which in shown]
+        make_folder(out)
+        others = [(which, judged) for which, judged, _ in found]
+        draw_scenes(out / "scenes.png", folder, split, scenes, others=others)
+        tell("note", [sentence for _, _, sentence in found if sentence])
         draw_matrices(out / "matrices.png", folder.annotators_file)
     say(f"{out / 'scenes.png'}")
     say(f"{out / 'matrices.png'}")

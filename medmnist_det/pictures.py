@@ -28,6 +28,9 @@ from medmnist_det.labels import CROWD_SPLITS, Error, LabelSet, Split
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: Labels that are drawn like a rater's, and what they are called.
+Other = tuple[str, LabelSet]
+
 #: Annotators that fit beside the truth in one picture.
 MOST_SHOWN = len(COLOURS) - 1
 
@@ -36,22 +39,32 @@ _MISSED = "#666666"
 
 
 def draw_scenes(
-    path: Path, folder: Folder, split: Split, scenes: int = 3, raters: Sequence[int] | None = None
+    path: Path,
+    folder: Folder,
+    split: Split,
+    scenes: int = 3,
+    raters: Sequence[int] | None = None,
+    others: Sequence[Other] = (),
 ) -> None:
     """Write one picture of a few scenes (:func:`scenes_figure`). Raises InputError."""
-    save(path, scenes_figure(folder, split, scenes, raters))
+    save(path, scenes_figure(folder, split, scenes, raters, others))
 
 
 @drawn
 def scenes_figure(
-    folder: Folder, split: Split, scenes: int = 3, raters: Sequence[int] | None = None
+    folder: Folder,
+    split: Split,
+    scenes: int = 3,
+    raters: Sequence[int] | None = None,
+    others: Sequence[Other] = (),
 ) -> Figure:
     """Return a picture of a few scenes: a row a scene, with the truth and each rater's boxes.
 
     The scenes are spread over the split, among those with three to six objects where there are
     some. Wrong classes, spurious boxes and misses are marked. ``raters`` are rows of the raters'
-    table; by default the :data:`MOST_SHOWN` who looked at most of these scenes. Raises InputError
-    for a split without an object.
+    table; by default the :data:`MOST_SHOWN` who looked at most of these scenes. ``others`` take the
+    raters' place: labels of one rater each, with the error behind every box. Raises InputError for
+    a split without an object.
     """
     truth = folder.truth(split)
     chosen = _choose(truth, scenes)
@@ -59,7 +72,9 @@ def scenes_figure(
         raise InputError(f"{folder.path}: no {split} image holds an object; show another --split")
     columns: list[tuple[str, LabelSet, int | None]] = [("truth", truth, None)]
     caption = _KEY
-    if split in CROWD_SPLITS:
+    if others:
+        columns += [(name, labels, 0) for name, labels in others]
+    elif split in CROWD_SPLITS:
         crowd = folder.crowd_with_provenance(split)
         shown = _busiest(crowd, chosen) if raters is None else raters
         names = crowd.raters or ()
