@@ -294,6 +294,20 @@ def info(data: _Data = Path("med-mnist")) -> None:
 
 
 @app.command()
+def croissant(data: _Data = Path("med-mnist")) -> None:
+    """Write croissant.json into the data folder: metadata with which others find and load it.
+
+    Example: medmnist-det croissant
+    """
+    from medmnist_det.croissant import write_croissant
+    from medmnist_det.folder import Folder
+
+    folder = Folder.open(data)
+    write_croissant(folder)
+    say(f"written: {folder.croissant_file}")
+
+
+@app.command()
 def verify(data: _Data = Path("med-mnist")) -> None:
     """Check every image and label of a data set against its manifest.
 

@@ -42,6 +42,11 @@ class Layout:
         return self.path / "annotators.json"
 
     @property
+    def croissant_file(self) -> Path:
+        """Metadata for catalogues of data sets, on request."""
+        return self.path / "croissant.json"
+
+    @property
     def image_folder(self) -> Path:
         """The folder with one of images for every split."""
         return self.path / "images"
