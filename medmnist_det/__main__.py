@@ -10,4 +10,4 @@ if __name__ == "__main__":
     if not sys.flags.safe_path and Path(sys.path[0]).resolve() != root:
         del sys.path[0]
     # The command stands on this package: it is looked up by name, when all else is there.
-    import_module("cli").app()
+    import_module("cli").app(prog_name="medmnist-det")
