@@ -156,10 +156,11 @@ def test_info_says_what_is_there_what_was_made_and_what_comes_next(here):
 
 def test_show_draws_fused_labels_and_predictions_in_the_raters_place(here, monkeypatch):
     drawn = []
-    monkeypatch.setattr(
-        "medmnist_det.pictures.draw_scenes",
-        lambda path, folder, split, scenes, others: drawn.append((split, others)),
-    )
+
+    def keep(_path, _folder, split, _scenes, others):
+        drawn.append((split, others))
+
+    monkeypatch.setattr("medmnist_det.pictures.draw_scenes", keep)
     run("aggregate", "--method", "majority-vote")
     run("show", "--labels", "fused:majority-vote")
     truth = json.loads((here / "med-mnist" / "truth" / "test.json").read_text())["annotations"]
