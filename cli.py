@@ -47,21 +47,68 @@ class _Group(TyperGroup):
             raise typer.Exit(130) from None
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from medmnist_det import __version__
+
+        say(f"medmnist-det {__version__}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Object detection from annotators who disagree: synthetic digit scenes with known truth.",
 )
 
 
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def _data_folder(param: typer.CallbackParam, ctx: typer.Context, value: Path) -> Path:
+    """Return the folder that was named, or else the one that is meant here."""
+    if _was_given(param, ctx):
+        return value
+    from medmnist_det.folder import usual_folder
+
+    return usual_folder()
+
+
+def _beside(param: typer.CallbackParam, ctx: typer.Context, value: Path | None) -> Path | None:
+    """Return the place that was named, or else the usual one, which is never in a data set."""
+    if value is None or _was_given(param, ctx):
+        return value
+    from medmnist_det.folder import beside
+
+    return beside(value)
+
+
+def _was_given(param: typer.CallbackParam, ctx: typer.Context) -> bool:
+    source = ctx.get_parameter_source(param.name or "")
+    return source is None or source.name != "DEFAULT"
+
+
 _Format = Literal["yolo", "voc", "csv"]
 _Split = Literal["train", "val", "test"]
 
 _EACH = "One value, or one for each annotator with commas between them."
-_Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
+_Data = Annotated[
+    Path,
+    typer.Option(
+        help="Folder of the data set.",
+        callback=_data_folder,
+        show_default="med-mnist, or this folder where it is a data set",
+    ),
+]
 _Annotators = Annotated[int | None, typer.Option(help="Number of annotators, 1 to 1000.")]
 _Proficiency = Annotated[str | None, typer.Option(help=f"The paper's p, 0 to 1. {_EACH}")]
 _Family = Annotated[
@@ -93,7 +140,14 @@ _Preset = Annotated[
 
 @app.command()
 def generate(
-    out: Annotated[Path, typer.Option(help="Folder to make the data set in.")] = Path("med-mnist"),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder to make the data set in.",
+            callback=_data_folder,
+            show_default="med-mnist, or this folder where it is a data set",
+        ),
+    ] = Path("med-mnist"),
     preset: _Preset = "paper",
     annotators: _Annotators = None,
     proficiency: _Proficiency = None,
@@ -128,6 +182,7 @@ def generate(
 
     Example: medmnist-det generate --annotators 3 --proficiency 0.8
     """
+    from medmnist_det.folder import Layout
     from medmnist_det.front.generating import made, planned
     from medmnist_det.scenes.digits import load_digits
     from medmnist_det.terminal.summary import summary
@@ -140,17 +195,21 @@ def generate(
     with err.status("Fetching digits ..."):
         pool = load_digits(digits, digits_root)
     tell("digits", (pool.origin,))
+    already = Layout(path=out).manifest_file.is_file()
     folder = made(out, plan, pool, simulated, workers=workers, stage=progress)
     stdout().print(summary(folder))
+    if already:
+        say(f"{out}: all of it was there already, and is intact; nothing was written")
     tell("note", simulated.notes)
 
 
 @app.command()
 def annotate(
     truth: Annotated[Path, typer.Argument(help="A COCO file with true boxes of any classes.")],
-    out: Annotated[Path, typer.Option(help="Folder for crowd.json and what is behind it.")] = Path(
-        "crowd"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for crowd.json and what is behind it.", callback=_beside),
+    ] = Path("crowd"),
     preset: _Preset = "paper",
     annotators: _Annotators = None,
     proficiency: _Proficiency = None,
@@ -169,9 +228,13 @@ def annotate(
     """
     from medmnist_det.formats.coco import read_coco
     from medmnist_det.front.generating import simulated as crowd_of
+    from medmnist_det.labelling import ANNOTATORS, CROWD, PROVENANCE
     from medmnist_det.labelling import annotate as make
+    from medmnist_det.runs import refuse_absent
+    from medmnist_det.terminal.inventory import command
     from medmnist_det.terminal.summary import annotator_table
 
+    refuse_absent(truth, ("*.json", "*/truth/*.json"))
     label_set = read_coco(truth)
     simulated = crowd_of(
         label_set.classes.names, seed, preset=preset, annotators=annotators,
@@ -184,6 +247,35 @@ def annotate(
         err.print(f"left out: {drawn.left_out} iscrowd regions, which are no single objects")
     stdout().print(annotator_table(drawn.annotators))
     tell("note", simulated.notes)
+    say(f"written: {out / CROWD}, and beside it {PROVENANCE} and {ANNOTATORS}")
+    say(f"next: {command('aggregate', '--crowd', out / CROWD)}")
+
+
+@app.command()
+def info(data: _Data = Path("med-mnist")) -> None:
+    """Say what is in a data folder, what was made of it, and what to run next.
+
+    Example: medmnist-det info
+    """
+    from medmnist_det.folder import Folder, beside
+    from medmnist_det.runs import RUNS, runs_in
+    from medmnist_det.terminal.inventory import inventory
+
+    stdout().print(inventory(Folder.open(data), runs_in(beside(RUNS))))
+
+
+@app.command()
+def croissant(data: _Data = Path("med-mnist")) -> None:
+    """Write croissant.json into the data folder: metadata with which others find and load it.
+
+    Example: medmnist-det croissant
+    """
+    from medmnist_det.croissant import write_croissant
+    from medmnist_det.folder import Folder
+
+    folder = Folder.open(data)
+    write_croissant(folder)
+    say(f"written: {folder.croissant_file}")
 
 
 @app.command()
@@ -204,19 +296,45 @@ def verify(data: _Data = Path("med-mnist")) -> None:
 @app.command()
 def show(
     data: _Data = Path("med-mnist"),
-    split: _SplitOption = "train",
+    split: Annotated[
+        _Split | None,
+        typer.Option(help="train, val or test.", show_default="train; test with a file"),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="fused:METHOD, or a file as for evaluate, in the raters' place; may be repeated.",
+            show_default="every rater's",
+        ),
+    ] = None,
     scenes: Annotated[int, typer.Option(min=1, max=20, help="Number of scenes.")] = 3,
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.", callback=_beside)] = Path(),
     formats: _Formats = "png",
 ) -> None:
-    """Draw scenes (truth and raters), matrices (who confuses what) and boxes (their errors)."""
-    from medmnist_det.drawing import formats_of
-    from medmnist_det.folder import Folder
-    from medmnist_det.pictures import write_pictures
+    """Draw scenes (truth and raters), matrices (who confuses what) and boxes (their errors).
 
-    kinds, folder = formats_of(formats), Folder.open(data)
+    With --labels scenes only, with these labels in the raters' place.
+
+    Example: medmnist-det show --labels fused:dawid-skene --labels fused:majority-vote
+    """
+    from evaluation.judged import judged_labels
+    from medmnist_det.drawing import formats_of
+    from medmnist_det.folder import Folder, beside
+    from medmnist_det.pictures import MOST_SHOWN, write_pictures
+    from medmnist_det.runs import PREDICTIONS, RUNS, refuse_absent
+
+    kinds, folder, shown = formats_of(formats), Folder.open(data), list(dict.fromkeys(labels or ()))
+    if len(shown) > MOST_SHOWN:
+        raise InputError(f"--labels is given {len(shown)} times: {MOST_SHOWN} fit in one picture")
+    named = [which for which in shown if not which.startswith("fused:")]
+    for which in named:
+        refuse_absent(Path(which), (f"{beside(RUNS)}/*/{PREDICTIONS}", "*preds*.json"))
+    split = split or ("test" if named else "train")
     with err.status("Drawing ..."):
-        written = write_pictures(out, folder, split, scenes, kinds)
+        found = [(which, *judged_labels(folder, split, which)) for which in shown]
+        others = {which: judged for which, judged, _ in found}
+        written = write_pictures(out, folder, split, scenes, kinds, others=others)
+    tell("note", [sentence for _, _, sentence in found if sentence])
     for path in written:
         say(f"{path}")
 
@@ -291,9 +409,7 @@ def evaluate(
             show_default=False,
         ),
     ],
-    data: Annotated[Path, typer.Option(help="Data folder that holds the truth.")] = Path(
-        "med-mnist"
-    ),
+    data: _Data = Path("med-mnist"),
     split: Annotated[
         str, typer.Option(help="Which truth of the folder: train, val, test.")
     ] = "test",
@@ -332,7 +448,11 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
     json: Annotated[
-        Path | None, typer.Option(help="Write every number, and the curves, to this file.")
+        Path | None,
+        typer.Option(
+            help="Write every number, and the curves, to this file; - for standard output, which "
+            "then gets nothing else."
+        ),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write one self-contained HTML page to this file.")
@@ -354,18 +474,21 @@ def evaluate(
     from evaluation.assessment import Options, assess, compare
     from evaluation.metrics import HEADLINE, parse_metric
     from evaluation.read.source import open_truth
-    from evaluation.show.json_file import write_json
+    from evaluation.show.json_file import as_json, write_json
     from evaluation.show.score_tables import tables
     from medmnist_det.drawing import formats_of
-    from medmnist_det.folder import Layout
+    from medmnist_det.folder import Layout, beside
     from medmnist_det.guards import refuse_overwrite
+    from medmnist_det.runs import PREDICTIONS, RUNS, refuse_absent
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files: give one to score, or two to compare")
     kinds = formats_of(formats)
+    for file in files:
+        refuse_absent(file, (f"{beside(RUNS)}/*/{PREDICTIONS}", "*preds*.json"))
     inputs = [*files, truth or Layout(path=data).truth_file(split)]
     for option, place in (("--json", json), ("--report", report), ("--plots", plots)):
-        if place is not None:
+        if place is not None and place != Path("-"):
             refuse_overwrite(place, inputs, option)
             inputs.append(place)
     options = Options(
@@ -384,14 +507,18 @@ def evaluate(
             result = assess(source, files[0], options, rater=rater, progress=told)
             found = [result]
     tell("warning", dict.fromkeys(line for one in found for line in one.warnings))
-    stdout().print(tables(result), crop=False)
-    if json is not None:
-        write_json(json, result)
+    if json == Path("-"):
+        typer.echo(as_json(result), nl=False)
+    else:
+        stdout().print(tables(result), crop=False)
+        if json is not None:
+            write_json(json, result)
     if plots is not None:
         from evaluation.show.figures import write_figures
 
         for path in write_figures(plots, result, kinds):
-            say(f"drawn: {path}")
+            # Standard output is the JSON's alone.
+            (err.print if json == Path("-") else say)(f"drawn: {path}")
     if report is not None:
         from evaluation.read.layers import read_layers
         from evaluation.show.page.report import write_report
@@ -654,7 +781,9 @@ def predict(
     ] = None,
     data: _Data = Path("med-mnist"),
     split: _SplitOption = "test",
-    out: Annotated[Path, typer.Option(help="The COCO results list to write.")] = Path("preds.json"),
+    out: Annotated[
+        Path, typer.Option(help="The COCO results list to write.", callback=_beside)
+    ] = Path("preds.json"),
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
     device: _Device = "auto",
 ) -> None:
@@ -665,10 +794,14 @@ def predict(
     Of a folder of images, those with a whole number as name (000012.png) get it
     as image_id; if any has another name, all get their file names.
     """
-    from medmnist_det.folder import Layout
+    from medmnist_det.folder import Layout, beside
     from medmnist_det.guards import refuse_overwrite
     from medmnist_det.reference.run import predict_folder
+    from medmnist_det.runs import CHECKPOINT, RUNS, refuse_absent
 
+    refuse_absent(
+        checkpoint, (f"{beside(RUNS)}/*/{CHECKPOINT}", f"{beside(RUNS)}/*/*/{CHECKPOINT}")
+    )
     layout = Layout(path=data)
     inputs = [checkpoint, layout.manifest_file, layout.truth_file(split), layout.images(split)]
     if images is not None:  # results may lie among pictures, but may not be one of them

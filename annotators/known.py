@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from annotators.infer.parts.result import Raters
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.files import read_json
+from medmnist_det.labels import LabelSet
 
 
-def read_known_raters(path: Path) -> Raters:
-    """Return the annotators of a generated data set as they are, in the order of their ids.
+def read_known_raters(path: Path, crowd: LabelSet) -> Raters:
+    """Return the annotators behind simulated crowd labels as they are, in the crowd's order.
 
     The frequency of the classes is taken as even. Boxes of annotators without habits have no bias;
     their spread is not a number that the file holds, so that it is None for all unless all have
-    habits. Raises InputError for a file that is not the simulator's.
+    habits. Raises InputError for a file that is not the simulator's, and for one of other raters or
+    other classes than the crowd's.
     """
     content = read_json(path)
     try:
@@ -26,15 +28,28 @@ def read_known_raters(path: Path) -> Raters:
         bias = np.array([row.get("bias_mean", [0.0] * 4) for row in rows], dtype=np.float64)
         spread = [row.get("bias_std") for row in rows]
         known = None if None in spread else np.array(spread, dtype=np.float64)
-        classes = matrix.shape[2] - 1
+        classes, place = matrix.shape[2] - 1, {row["rater_id"]: k for k, row in enumerate(rows)}
+        names = tuple(content["classes"][:-1])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(
             f"{path}: does not describe simulated annotators ({error!r}); generate it again"
         ) from error
-    return Raters(
+    strangers = [rater for rater in crowd.raters or () if rater not in place]
+    if strangers:
+        raise InputError(
+            f"{path}: knows nothing of rater {shown(strangers[0])} of the crowd labels; put the "
+            "file there that was written with them"
+        )
+    if names != crowd.classes.names:
+        raise InputError(
+            f"{path}: is about the classes {listed(names)}, the crowd labels have "
+            f"{listed(crowd.classes.names)}; put the file there that was written with them"
+        )
+    found = Raters(
         matrix=matrix,
         spurious=spurious,
         prior=np.full(classes, 1 / classes),
         box_bias=bias,
         box_spread=known,
     )
+    return found.select([place[rater] for rater in crowd.raters or ()])

@@ -15,7 +15,7 @@ from annotators.infer.parts.result import Inference, Raters
 from annotators.recovery import recovery, recovery_rows
 from annotators.sources import Source
 from medmnist_det.labels import LabelSet
-from medmnist_det.terminal.tables import Table, plain, whole
+from medmnist_det.terminal.tables import Table, Whole, plain
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -57,13 +57,13 @@ def known_raters(source: Source, method: str) -> Raters | None:
     return None if method == "bayes-truth" else source.raters
 
 
-def summary(crowd: LabelSet, found: Inference, method: str, source: str) -> Text:
+def summary(crowd: LabelSet, found: Inference, method: str, source: str) -> Whole:
     """Return what went in and what came out, in two lines."""
     facts = "; ".join(
         f"{name.replace('_', ' ')}: " + (f"{value:.2g}" if isinstance(value, float) else f"{value}")
         for name, value in found.facts.items()
     )
-    return whole(
+    return Whole(
         f"{plain(source)}: {len(crowd.labels):,} boxes of {len(crowd.raters or ())} raters on "
         f"{crowd.labels.images:,} images\n"
         f"{plain(method)}: {len(found.labels):,} labels" + (f" ({facts})" if facts else "")

@@ -27,12 +27,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from medmnist_det.folder import Folder
 from medmnist_det.reference.batches import Batches, Pool, targets_of
-from medmnist_det.reference.checkpoint import CHECKPOINT, load_checkpoint
+from medmnist_det.reference.checkpoint import load_checkpoint
 from medmnist_det.reference.device import pick_device
 from medmnist_det.reference.learner import Learner
 from medmnist_det.reference.lessons import lessons
 from medmnist_det.reference.pixels import read_images
 from medmnist_det.reference.recipe import Recipe
+from medmnist_det.runs import CHECKPOINT
 
 _WARM_UP, _PROFILED, _ROUNDS, _ROWS = 20, 10, 3, 25
 

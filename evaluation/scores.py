@@ -6,8 +6,9 @@ no AP. Every mean says how many classes it covers.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,39 @@ from evaluation.problem import Problem
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+
+# An object of exactly a border's area belongs to both sides, as in COCO.
+def _ranges(borders: Sequence[float]) -> tuple[Size, ...]:
+    """Return the ranges between the borders: sides of squares in pixels, the first 0."""
+    *ends, last = itertools.pairwise(borders)
+    between = [Size(f"{low:g} to {high:g} px", low**2, high**2) for low, high in ends]
+    return (*between, Size(f"over {last[0]:g} px", last[0] ** 2, last[1] ** 2))
+
+
+# COCO's largest object has an area of 1e10.
+_END = 1e5
+
 #: Finer than COCO's three, whose borders (32 and 96) it keeps: digits have sides of 8 to 99 px.
-#: An object of exactly a border's area belongs to both sides, as in COCO.
-DIGIT_SIZES = tuple(
-    Size(
-        f"{low} to {high} px" if high < 1e5 else f"over {low} px", float(low) ** 2, float(high) ** 2
-    )
-    for low, high in ((0, 16), (16, 24), (24, 32), (32, 48), (48, 64), (64, 96), (96, 100_000))
-)
+DIGIT_SIZES = _ranges((0, 16, 24, 32, 48, 64, 96, _END))
+
+# Objects are cut into so many equal parts where the ranges above say nothing.
+_PARTS = 5
+
+
+def size_ranges(area: Float[np.ndarray, " n"]) -> tuple[Size, ...]:
+    """Return the ranges by which objects of these areas are told apart.
+
+    They are :data:`DIGIT_SIZES`, unless one of these holds more than half of the objects: then the
+    borders are quintiles of the objects' own sides, rounded to three digits. Objects of one size
+    are one range.
+    """
+    side = np.sqrt(area[area <= _END**2])
+    counts, _ = np.histogram(side, [size.low**0.5 for size in DIGIT_SIZES] + [_END])
+    if len(side) == 0 or counts.max() <= len(side) / 2:
+        return DIGIT_SIZES
+    inner = np.quantile(side, np.arange(1, _PARTS) / _PARTS)
+    borders = sorted({float(f"{border:.3g}") for border in inner} - {0.0})
+    return _ranges((0.0, *borders, _END))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +104,8 @@ class Scores:
     coco: dict[str, Mean]
     classes: tuple[ClassScore, ...]
     sizes: tuple[SizeScore, ...]
+    #: Whether the ranges of sizes are parts of these objects, of about equal numbers.
+    own_sizes: bool = False
     thresholds: tuple[float, ...]
     #: Precision at 101 recalls of the classes :attr:`defined`.
     precision: Float[np.ndarray, "T 101 k"]
@@ -107,11 +135,12 @@ def score_problem(
 ) -> Scores:
     """Return all numbers of a problem whose classes are called ``names``.
 
-    ``digit_sizes`` adds numbers for seven ranges of object sizes, of which those with objects are
-    kept. A problem without a class, an image or a box is valid: what is undefined is None.
+    ``digit_sizes`` adds numbers for :func:`size_ranges` of the objects, of which those with objects
+    are kept. A problem without a class, an image or a box is valid: what is undefined is None.
     """
     thresholds = union((*metrics, COCO))
-    sizes = COCO_SIZES + (DIGIT_SIZES if digit_sizes else ())
+    area = problem.objects.area[~problem.objects.iscrowd]
+    sizes = COCO_SIZES + (size_ranges(area) if digit_sizes else ())
     curves = run_by_class(problem, np.array(thresholds), sizes=sizes, engine=engine)
     table = _Table(curves, thresholds, metrics, len(sizes), problem.classes)
     counted = ~problem.objects.iscrowd
@@ -141,6 +170,7 @@ def score_problem(
             for k, name in enumerate(names)
         ),
         sizes=_by_size(problem, table, sizes[len(COCO_SIZES) :], metrics),
+        own_sizes=digit_sizes and sizes[len(COCO_SIZES) :] != DIGIT_SIZES,
         thresholds=thresholds,
         precision=table.precision,
         defined=tuple(defined),

@@ -42,6 +42,11 @@ class Layout:
         return self.path / "annotators.json"
 
     @property
+    def croissant_file(self) -> Path:
+        """Metadata for catalogues of data sets, on request."""
+        return self.path / "croissant.json"
+
+    @property
     def image_folder(self) -> Path:
         """The folder with one of images for every split."""
         return self.path / "images"
@@ -81,6 +86,24 @@ class Layout:
         return self.fused_folder / method / f"{split}.json"
 
 
+def usual_folder() -> Path:
+    """Return the data folder that a command means which names none.
+
+    It is ``med-mnist``; where there is none, the current folder if that is a data set.
+    """
+    here, usual = Layout(path=Path()), Path("med-mnist")
+    inside = here.manifest_file.is_file() and here.truth_folder.is_dir()
+    return here.path if inside and not usual.exists() else usual
+
+
+def beside(path: Path) -> Path:
+    """Return where a command puts what it makes if nothing was named: in the current folder.
+
+    Where that is the data set itself, beside it: nothing strange may lie in a data set.
+    """
+    return path if usual_folder() != Path() else Path("..", path)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Folder(Layout):
     """A data set on disk, complete as far as its manifest says."""
@@ -97,9 +120,11 @@ class Folder(Layout):
                     f"{path}: this data set is unfinished; run the generate command that began it "
                     "once more"
                 )
+            there = sorted(file.parent for file in Path().glob("*/manifest.json"))
+            known = f" (there are: {listed(there, 3)})" if there else ""
             raise InputError(
                 f"{path}: no data set there; make one with 'medmnist-det generate --out {path}', "
-                "or name its folder with --data"
+                f"or name its folder with --data{known}"
             )
         return cls(path=path, manifest=_read_manifest(layout.manifest_file))
 

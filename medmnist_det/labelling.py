@@ -20,7 +20,8 @@ from medmnist_det.labels import LabelSet
 # The name under which the crowd's random numbers run: the file has no split.
 _SPLIT = "all"
 
-_ANNOTATORS, _PROVENANCE, _CROWD = "annotators.json", "provenance.json", "crowd.json"
+#: What the files of such a folder are called.
+ANNOTATORS, PROVENANCE, CROWD = "annotators.json", "provenance.json", "crowd.json"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,16 +66,16 @@ def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> Drawn:
     make_folder(out)
     with locked(out):
         _refuse_taken(out)  # by whoever held the lock meanwhile
-        write_json(out / _ANNOTATORS, found.annotators)
-        write_provenance(out / _PROVENANCE, found.crowd.labels)
-        write_coco(out / _CROWD, found.crowd)
+        write_json(out / ANNOTATORS, found.annotators)
+        write_provenance(out / PROVENANCE, found.crowd.labels)
+        write_coco(out / CROWD, found.crowd)
     return found
 
 
 def _refuse_taken(out: Path) -> None:
     """Raise InputError for a folder in which something would be overwritten."""
     with naming(out):
-        for name in (_CROWD, _PROVENANCE, _ANNOTATORS):
+        for name in (CROWD, PROVENANCE, ANNOTATORS):
             if os.path.lexists(out / name):
                 raise InputError(
                     f"{out / name}: is there already; remove it or choose another --out"

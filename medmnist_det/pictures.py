@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from medmnist_det.files import inside, read_json
 from medmnist_det.folder import Folder
 from medmnist_det.formats.png import read_grey
 from medmnist_det.heat_maps import heat_map, per_cent, room_for, side_of
-from medmnist_det.labels import CROWD_SPLITS, Error, LabelSet, Split
+from medmnist_det.labels import CROWD_SPLITS, Error, Labels, LabelSet, Split
 from medmnist_det.sheets import MOST_SHOWN, Row, sheet_figure
 
 if TYPE_CHECKING:
@@ -40,40 +41,51 @@ _MOST_ROWS = 40
 
 
 def write_pictures(
-    out: Path, folder: Folder, split: Split, scenes: int = 3, formats: Sequence[str] = ("png",)
+    out: Path,
+    folder: Folder,
+    split: Split,
+    scenes: int = 3,
+    formats: Sequence[str] = ("png",),
+    others: Mapping[str, LabelSet] | None = None,
 ) -> list[Path]:
     """Write scenes, matrices and, where raters looked at the split, their box errors.
 
-    Return the paths. Raises InputError.
+    With ``others`` scenes only (:func:`scenes_figure`). Return the paths. Raises InputError.
     """
-    described = read_json(folder.annotators_file)
-    made = {
-        "scenes": scenes_figure(folder, split, scenes),
-        "matrices": matrices_figure(described),
-    }
-    if split in CROWD_SPLITS:
-        made["boxes"] = boxes_figure(folder.truth(split), folder.crowd_with_provenance(split))
+    made = {"scenes": scenes_figure(folder, split, scenes, others=others)}
+    if not others:
+        made["matrices"] = matrices_figure(read_json(folder.annotators_file))
+        if split in CROWD_SPLITS:
+            made["boxes"] = boxes_figure(folder.truth(split), folder.crowd_with_provenance(split))
     written = [save_all(out, name, figure, formats) for name, figure in made.items()]
     return [path for paths in written for path in paths]
 
 
 def scenes_figure(
-    folder: Folder, split: Split, scenes: int = 3, raters: Sequence[int] | None = None
+    folder: Folder,
+    split: Split,
+    scenes: int = 3,
+    raters: Sequence[int] | None = None,
+    others: Mapping[str, LabelSet] | None = None,
 ) -> Figure:
     """Return a picture of a few scenes: a row a scene, with the truth and its raters' boxes.
 
     The scenes are spread over the split, among those with three to six objects where there are
     some. Of a scene those raters are shown who looked at it: of more than :data:`MOST_SHOWN` so
-    many from the best to the worst, or else those of ``raters`` (rows of the raters' table). Raises
-    InputError for a split without an object.
+    many from the best to the worst, or else those of ``raters`` (rows of the raters' table).
+    ``others`` take the raters' place: by name, labels of one rater each with the error behind every
+    box. Raises InputError for a split without an object.
     """
     truth = folder.truth(split)
     chosen = _choose(truth, scenes)
     if not chosen:
         raise InputError(f"{folder.path}: no {split} image holds an object; show another --split")
     crowd, caption, looked = None, "The truth.", [list[int]() for _ in chosen]
-    if split in CROWD_SPLITS:
-        crowd, caption = folder.crowd_with_provenance(split), _KEY
+    if others:
+        crowd, caption = _side_by_side(others), _KEY
+        looked = [[*range(len(others))] for _ in chosen]
+    elif split in CROWD_SPLITS:
+        crowd, caption = folder.crowd_with_provenance(split), f"{_KEY} {_WHO}"
         ranks = np.argsort(-_skills(read_json(folder.annotators_file)), kind="stable")
         looked = [_looked(crowd, image, ranks, raters) for image in chosen]
     shown = [[some[k] for k in evenly(len(some), MOST_SHOWN)] for some in looked]
@@ -86,14 +98,27 @@ def scenes_figure(
         )
         for image, some, every in zip(chosen, shown, looked, strict=True)
     ]
-    return sheet_figure(rows, truth, crowd, caption)
+    return sheet_figure(rows, truth, crowd, caption, kind="" if others else "rater ")
+
+
+def _side_by_side(others: Mapping[str, LabelSet]) -> LabelSet:
+    """Return the labels of several, each of one rater, as those of one crowd of that many."""
+    sets = list(others.values())
+    columns = {
+        name: np.concatenate([np.asarray(getattr(one.labels, name)) for one in sets])
+        for name in ("image", "box", "label", "true_object", "error")
+    }
+    rater = np.repeat(np.arange(len(sets)), [len(one.labels) for one in sets])
+    labels = Labels.unsorted(images=sets[0].labels.images, rater=rater, **columns)
+    return replace(sets[0], labels=labels, raters=tuple(others))
 
 
 _KEY = (
-    "Dashed: the truth. Solid: what the rater drew, with the class reported; where that is wrong, "
+    "Dashed: the truth. Solid: what was drawn, with the class reported; where that is wrong, "
     "in vermilion, the true class follows in brackets. no_obj: reported for an object that was "
-    "missed, true of a box where nothing is. Raters who did not look at an image are not shown."
+    "missed, true of a box where nothing is."
 )
+_WHO = "Raters who did not look at an image are not shown."
 
 
 def _title(name: str, shown: int, looked: int) -> str:

@@ -44,12 +44,18 @@ class Row:
 
 @drawn
 def sheet_figure(
-    rows: Sequence[Row], truth: LabelSet | None, crowd: LabelSet | None, caption: str
+    rows: Sequence[Row],
+    truth: LabelSet | None,
+    crowd: LabelSet | None,
+    caption: str,
+    *,
+    kind: str = "rater ",
 ) -> Figure:
     """Return a sheet. The truth has a panel of its own, and lies dashed beneath every other.
 
     What a rater got wrong is marked where the crowd labels come with provenance. Row by row only
-    the raters that it names are shown: a sheet has as many columns as its longest row.
+    the raters that it names are shown: a sheet has as many columns as its longest row. ``kind``
+    stands before their names.
     """
     from matplotlib.figure import Figure
 
@@ -77,7 +83,7 @@ def sheet_figure(
                 sketch.head("truth")
                 sketch.draw_truth(truth)
             else:
-                sketch.draw_rater(crowd, truth, row.raters[column - first])
+                sketch.draw_rater(crowd, truth, row.raters[column - first], kind)
             left_out += sketch.left_out
     if left_out:
         lines.append(f"{left_out} names are left out where there was no room")
@@ -163,12 +169,14 @@ class _Sketch:
         for k in rows:
             self._tag(truth.labels.box[k], self.names[truth.labels.label[k]], YELLOW)
 
-    def draw_rater(self, crowd: LabelSet | None, truth: LabelSet | None, rater: int) -> None:
+    def draw_rater(
+        self, crowd: LabelSet | None, truth: LabelSet | None, rater: int, kind: str
+    ) -> None:
         """Draw what a rater drew over the truth; tags of errors first, for they need the room."""
         if crowd is None or crowd.labels.rater is None:
             raise ValueError("these labels do not say who drew them")
         labels = crowd.labels
-        self.head(f"rater {(crowd.raters or ())[rater]}")
+        self.head(f"{kind}{(crowd.raters or ())[rater]}")
         if truth is not None:
             for k in _rows(truth, self.image):
                 self._frame(truth.labels.box[k], YELLOW, "--", 1.2)

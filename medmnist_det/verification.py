@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from medmnist_det.croissant import check_croissant
 from medmnist_det.errors import InputError, shown
 from medmnist_det.files import inside, naming, read_bytes
 from medmnist_det.folder import Folder, count
@@ -69,6 +70,7 @@ def verify(folder: Folder, progress: Callable[[int], None] = lambda _: None) -> 
             f"{folder.path}: is intact, but is not the frozen edition ({name}: {frozen}) that its "
             "options ask for; another version of this program made it: generate it again"
         )
+    check_croissant(folder)
     for file in _fused_files(folder):
         _, crowd = tables[file.stem]  # type: ignore[index]
         read_fused(file, None if crowd is None else label_hash(crowd))
@@ -133,7 +135,7 @@ def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
 def _refuse_strangers(folder: Folder, images: dict[Split, Images]) -> None:
     """Raise InputError that names files and folders which are no part of the data set."""
     own = {folder.manifest_file, folder.unfinished_file, folder.annotators_file}
-    own |= {folder.image_folder, folder.fused_folder}
+    own |= {folder.image_folder, folder.fused_folder, folder.croissant_file}
     for split in SPLITS:
         files = {folder.truth_file(split), folder.digests_file(split)}
         if split in CROWD_SPLITS:

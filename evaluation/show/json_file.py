@@ -23,9 +23,14 @@ _DENSE = 500
 
 def write_json(path: Path, found: Assessment | Comparison) -> None:
     """Write an assessment or comparison as JSON, atomically. Raises InputError."""
+    write_atomically(path, [as_json(found)])
+
+
+def as_json(found: Assessment | Comparison) -> bytes:
+    """Return what the JSON file of an assessment or comparison holds."""
     content = as_dict(found) if isinstance(found, Assessment) else comparison_as_dict(found)
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
-    write_atomically(path, [orjson.dumps(content, option=options), b"\n"])
+    return orjson.dumps(content, option=options) + b"\n"
 
 
 def as_dict(found: Assessment) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from evaluation.confusion import Confusion
 from evaluation.engines import describe
 from evaluation.quality import Quality
 from evaluation.scores import Mean, Scores
-from medmnist_det.terminal.tables import Table, plain, whole
+from medmnist_det.terminal.tables import Table, Whole, plain
 
 #: What stands for a number that does not exist.
 UNDEFINED = "undefined"
@@ -46,7 +46,7 @@ def _assessment(found: Assessment) -> Group:
     return Group(*parts, *(Text(line) for line in notes(found)))
 
 
-def _what(found: Assessment) -> Text:
+def _what(found: Assessment) -> Whole:
     scores = found.scores
     lines = [
         f"{plain(found.source)}: {scores.detections:,} boxes",
@@ -57,22 +57,27 @@ def _what(found: Assessment) -> Text:
             + [f"engine {describe(scores.engine)}"]
         ),
     ]
-    return whole("\n".join(lines))
+    return Whole("\n".join(lines))
 
 
 def _span(one: Interval | None) -> str:
     return "" if one is None else f"{one.low:.4f} to {one.high:.4f}"
 
 
-def _covers(mean: Mean) -> str:
-    return f"{mean.classes} of {mean.of}"
+def _covers(means: tuple[Mean, ...]) -> list[str]:
+    """Return which classes each mean covers where it is not all; nothing where all cover all."""
+    cells = ["" if mean.classes == mean.of else f"{mean.classes} of {mean.of}" for mean in means]
+    return cells if any(cells) else []
 
 
 def _headline(found: Assessment) -> Table:
-    table = Table("\nScores", "metric", "score", "95% interval", "classes")
-    rows = zip(found.scores.metrics, found.scores.headline, found.intervals, strict=True)
-    for metric, mean, spread in rows:
-        table.row(metric.name, number(mean.value), _span(spread), _covers(mean), style="bold")
+    scores = found.scores
+    covers = _covers(scores.headline)
+    heads = ("metric", "score", "95% interval", *["classes"] * bool(covers))
+    table = Table("\nScores", *heads)
+    for k, (metric, mean) in enumerate(zip(scores.metrics, scores.headline, strict=True)):
+        cells = (number(mean.value), _span(found.intervals[k]), *covers[k : k + 1])
+        table.row(metric.name, *cells, style="bold")
     return table
 
 
@@ -94,9 +99,10 @@ COCO_MEANINGS = {
 
 
 def _coco(scores: Scores) -> Table:
-    table = Table("COCO's twelve", "metric", "score", "classes")
-    for name, mean in scores.coco.items():
-        table.row(COCO_MEANINGS[name], number(mean.value), _covers(mean))
+    covers = _covers(tuple(scores.coco.values()))
+    table = Table("COCO's twelve", "metric", "score", *["classes"] * bool(covers))
+    for k, (name, mean) in enumerate(scores.coco.items()):
+        table.row(COCO_MEANINGS[name], number(mean.value), *covers[k : k + 1])
     return table
 
 
@@ -155,7 +161,8 @@ def quality_rows(quality: Quality) -> list[list[str]]:
 
 def _sizes(scores: Scores) -> Table:
     names = [metric.name for metric in scores.metrics]
-    table = Table("By size of object (root of its area)", "side", *names, "AR", "objects")
+    whose = ", fifths of this truth's objects" if scores.own_sizes else ""
+    table = Table(f"By size of object (root of its area{whose})", "side", *names, "AR", "objects")
     for row in scores.sizes:
         cells = [number(mean.value) for mean in (*row.ap, row.ar)]
         table.row(row.name, *cells, f"{row.objects:,}")
@@ -230,15 +237,15 @@ def _comparison(found: Comparison) -> Group:
             )
         )
         table.row(metric.name, number(a), number(b), *cells, style="bold")
-    what = whole(f"A  {plain(first.source)}\nB  {plain(second.source)}")
+    what = Whole(f"A  {plain(first.source)}\nB  {plain(second.source)}")
     said = Text("\n".join(verdicts(found)))
     return Group(what, table, said, _both_classes(found), *_facts(first))
 
 
-def _facts(found: Assessment) -> Iterable[Text]:
+def _facts(found: Assessment) -> Iterable[Whole]:
     facts = [f"{key} {plain(value)}" for key, value in found.facts.items()]
     covered = f"{found.scores.images:,} images, {found.scores.objects:,} objects"
-    yield whole("; ".join([f"{plain(found.truth.source)}: {covered}", *facts]))
+    yield Whole("; ".join([f"{plain(found.truth.source)}: {covered}", *facts]))
 
 
 def _both_classes(found: Comparison) -> Table:

@@ -15,10 +15,11 @@ from evaluation.read.source import open_truth
 from evaluation.show.json_file import write_json
 from medmnist_det.arguments import called_from_python
 from medmnist_det.errors import InputError
-from medmnist_det.folder import Folder, Layout
+from medmnist_det.folder import Folder
 from medmnist_det.front.intake import tell
 from medmnist_det.front.scores import Evaluated
 from medmnist_det.reference.run import Training, run
+from medmnist_det.runs import PREDICTIONS, SCORES
 from medmnist_det.stages import Stage, silent
 
 
@@ -33,7 +34,7 @@ class Trained:
     @property
     def predictions(self) -> Path:
         """What the detector finds in the test split, as COCO results."""
-        return self.folder / "preds.json"
+        return self.folder / PREDICTIONS
 
     def __repr__(self) -> str:
         return f"Trained: {str(self.folder)!r}; {self.scores!r}"
@@ -84,7 +85,7 @@ def train(
     if found is None:
         raise InputError("train() is for one process; under torchrun use the command")
     folder, assessment = found
-    return Trained(folder=folder, scores=Evaluated(assessment, Layout(path=path).images("test")))
+    return Trained(folder=folder, scores=Evaluated(assessment, open_truth(path, "test", None)))
 
 
 def trained(
@@ -112,10 +113,10 @@ def trained(
     folder = run(
         data, out, options, device=device, compile=compile, resume=resume,
         aggregate=aggregate, score=headline, fuse=lambda crowd: wbf(crowd).labels,
-        stage=stage, training=training,
+        stage=stage, training=training, note=lambda sentence: tell("note", (sentence,)),
     )  # fmt: skip
     if folder is None:
         return None
-    found = assess(open_truth(data, "test", None), folder / "preds.json", Options())
-    write_json(folder / "scores.json", found)
+    found = assess(open_truth(data, "test", None), folder / PREDICTIONS, Options())
+    write_json(folder / SCORES, found)
     return folder, found

@@ -22,9 +22,6 @@ from medmnist_det.reference.recipe import Recipe, read_recipe
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: What the file is called in the folder of a training.
-CHECKPOINT = "checkpoint.pt"
-
 #: Version of the file's layout. Readers refuse others.
 FORMAT = 2
 

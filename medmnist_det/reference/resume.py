@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 from medmnist_det.errors import InputError, shown
 from medmnist_det.folder import Folder
-from medmnist_det.reference.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
+from medmnist_det.reference.checkpoint import Checkpoint, load_checkpoint
+from medmnist_det.reference.learner import one_cycle
 from medmnist_det.reference.lessons import fused_by
 from medmnist_det.reference.recipe import Recipe, is_given
+from medmnist_det.runs import CHECKPOINT
 
 
 def folder_name(name: str) -> str:
@@ -25,9 +27,10 @@ def recipes_of(
 ) -> dict[Path, Recipe]:
     """Return the recipe of every detector of a run by the folder that is its own.
 
-    What is resumed has the recipe it was begun with; detectors of an ensemble that are still to
-    come are trained like those that are there. Raises InputError for a run that is there already,
-    or for one that is not, and for options that it was not begun with.
+    What is resumed has the recipe it was begun with, with more epochs where ``epochs`` asks for
+    more; detectors of an ensemble that are still to come are trained like those that are there.
+    Raises InputError for a run that is there already, or for one that is not, and for other
+    options that it was not begun with.
     """
     fused_by(recipe.method)  # refuses a method that does not exist
     wanted = {out: recipe}
@@ -50,25 +53,50 @@ def recipes_of(
     begun = {file.parent: load_checkpoint(file).recipe for file in files}
     for place, known in begun.items():
         _refuse_other_options(place / CHECKPOINT, known, wanted[place], options)
+        if is_given(options.get("epochs")):
+            begun[place] = replace(known, epochs=wanted[place].epochs)
     first = next(iter(begun.values()))
     return {
         place: begun.get(place, replace(first, method=one.method)) for place, one in wanted.items()
     }
 
 
-def begun_in(place: Path) -> Checkpoint | None:
-    """Return the checkpoint of a training in its folder; None where none was begun."""
+def begun_in(place: Path, recipe: Recipe, note: Callable[[str], None]) -> Checkpoint | None:
+    """Return the checkpoint of a training in its folder; None where none was begun.
+
+    It goes on for the epochs of ``recipe``. Where these are more than it was begun with, ``note``
+    is told what that does to the learning rate: it is a function of the share of all epochs that
+    is done, which is smaller then, so that the rate goes up at once and falls to 0 by the new end.
+    """
     file = place / CHECKPOINT
-    return load_checkpoint(file) if file.is_file() else None
+    if not file.is_file():
+        return None
+    found = load_checkpoint(file)
+    known, more, done = found.recipe.epochs, recipe.epochs, len(found.history)
+    if more > known:
+        before, now = (recipe.lr * one_cycle(done / epochs) for epochs in (known, more))
+        note(
+            f"{file}: trains on after epoch {done} to {more} instead of {known}: the learning rate "
+            f"goes from {before:.2g} to {now:.2g} and falls to 0 by the new end; that is not what "
+            f"a training of {more} epochs from the start gives"
+        )
+    return replace(found, recipe=replace(found.recipe, epochs=more))
 
 
 def _refuse_other_options(
     file: Path, begun: Recipe, wanted: Recipe, options: Mapping[str, Any]
 ) -> None:
     for name, value in options.items():
-        if is_given(value) and begun.option(name) != wanted.option(name):
+        known = begun.option(name)
+        if name == "epochs" and is_given(value):
+            if value < known:
+                raise InputError(
+                    f"{file}: was begun with --epochs {known}, and --epochs {value} is fewer: give "
+                    "more to train on, leave it out to go on, or choose another --out"
+                )
+        elif is_given(value) and known != wanted.option(name):
             raise InputError(
-                f"{file}: was begun with --{name.replace('_', '-')} {shown(begun.option(name))}, "
+                f"{file}: was begun with --{name.replace('_', '-')} {shown(known)}, "
                 f"not {shown(wanted.option(name))}; leave the option out to go on, or choose "
                 "another --out"
             )

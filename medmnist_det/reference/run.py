@@ -14,7 +14,7 @@ import torch
 
 from medmnist_det.errors import InputError, shown
 from medmnist_det.files import make_folder
-from medmnist_det.folder import Folder
+from medmnist_det.folder import Folder, beside
 from medmnist_det.formats.coco import write_results
 from medmnist_det.guards import locked
 from medmnist_det.labels import Classes, Labels, LabelSet, Split
@@ -35,6 +35,7 @@ from medmnist_det.reference.processes import rank, together, wait_for_all
 from medmnist_det.reference.recipe import Recipe, recipe_of
 from medmnist_det.reference.resume import begun_in, folder_name, recipes_of
 from medmnist_det.reference.training import Moment, Scores, train
+from medmnist_det.runs import PREDICTIONS, RUNS
 from medmnist_det.stages import Stage, silent
 
 #: Shows a training: what is trained and its epochs go in; what takes its moments comes out.
@@ -56,6 +57,7 @@ def run(
     resume: bool = False,
     stage: Stage = silent,
     training: Training = silent,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Path | None:
     """Train, predict the test split and return the run's folder; None in any but the first process.
 
@@ -64,31 +66,32 @@ def run(
     folder holds a method's fused labels, ``score`` scores boxes, ``fuse`` makes one label set of
     the boxes of several detectors, who come as raters. The folder gets ``checkpoint.pt``,
     ``history.json``, ``curves.png`` and ``preds.json``; for an ensemble, a folder of each detector
-    has the first three. Raises InputError.
+    has the first three. ``note`` is told, in a sentence, what more epochs mean for a run that is
+    resumed. Raises InputError.
     """
     folder = Folder.open(data)
     _refuse_without(folder, "train", "test")
     test = folder.truth("test")
     with together(device) as where, _keeping():
         recipe = recipe_of(options, where)
-        out = out or Path("runs", f"{folder_name(recipe.method)}-{recipe.model}-{recipe.seed}")
+        out = out or beside(RUNS / f"{folder_name(recipe.method)}-{recipe.model}-{recipe.seed}")
         recipes = recipes_of(folder, recipe, options, out, resume=resume)
         for method in {one.method for one in recipes.values()}:
             _aggregate(folder, method, aggregate)
         if rank() != 0:
-            stage = training = silent
+            stage, training, note = silent, silent, lambda _: None
         found = []
         for place, one in recipes.items():
             checkpoint = train_folder(
-                folder, one, place, begun=begun_in(place), device=where, compile=compile,
-                score=score, stage=stage, training=training,
+                folder, one, place, begun=begun_in(place, one, note), device=where,
+                compile=compile, score=score, stage=stage, training=training,
             )  # fmt: skip
             if rank() == 0:
                 found.append(_predicted(folder, test, checkpoint, where, stage))
         if rank() != 0:
             return None
         labels = found[0] if recipe.method != "ensemble" else fuse(_as_crowd(test, found))
-        write_results(out / "preds.json", replace(test, labels=labels))
+        write_results(out / PREDICTIONS, replace(test, labels=labels))
     return out
 
 

@@ -15,7 +15,7 @@ import xxhash
 from medmnist_det.errors import InputError
 from medmnist_det.folder import write_json
 from medmnist_det.reference.batches import Batches, Pool, targets_of
-from medmnist_det.reference.checkpoint import CHECKPOINT, Checkpoint, save_checkpoint
+from medmnist_det.reference.checkpoint import Checkpoint, save_checkpoint
 from medmnist_det.reference.device import CPU, repeatable
 from medmnist_det.reference.learner import Learner, anchors_of
 from medmnist_det.reference.lessons import Lessons
@@ -23,6 +23,7 @@ from medmnist_det.reference.loss import Losses
 from medmnist_det.reference.model import SIZES, Detector
 from medmnist_det.reference.processes import rank, world
 from medmnist_det.reference.recipe import Recipe
+from medmnist_det.runs import CHECKPOINT, HISTORY
 
 if TYPE_CHECKING:
     from jaxtyping import UInt8
@@ -61,7 +62,8 @@ def train(
     """Train a detector on the images of a data set's train split and return its last checkpoint.
 
     ``folder`` gets ``checkpoint.pt`` and ``history.json`` before the first epoch and after each.
-    ``begun`` is a checkpoint to go on with, by its own recipe. On a CPU a training that was stopped
+    ``begun`` is a checkpoint to go on with, by its own recipe, which :func:`medmnist_det.reference.
+    resume.begun_in` may have given more epochs. On a CPU a training that was stopped
     and resumed ends with the same weights as one that was not, given the same machine, torch and
     number of threads. With several processes (torchrun) each takes its share of every batch and the
     first one writes. ``validate`` scores a detector, ten times in a training. Raises InputError
@@ -92,10 +94,10 @@ def train(
             )
             if rank() == 0:
                 save_checkpoint(folder / CHECKPOINT, found)
-                write_json(folder / "history.json", history)
+                write_json(folder / HISTORY, history)
             return found
 
-        checkpoint = begun or kept()
+        checkpoint = kept()  # also of one that goes on: it may have more epochs now
         for epoch in range(len(history), recipe.epochs):
             # Every epoch has random numbers of its own, so that one can go on at any of them.
             random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
@@ -105,7 +107,21 @@ def train(
             row["validation"] = validate(learner.average) if validate and due else {}
             history.append(row)
             checkpoint = kept()
+            watch(
+                Moment(
+                    epochs=epoch + 1,
+                    losses=row["loss"],
+                    images_per_second=row["images_per_second"],
+                    seconds_left=row["seconds"] * (recipe.epochs / (epoch + 1) - 1),
+                    validation=_latest(history),
+                )
+            )
     return checkpoint
+
+
+def _latest(history: list[dict[str, Any]]) -> Scores:
+    """Return the latest validation scores; none before the first validation."""
+    return next((row["validation"] for row in reversed(history) if row["validation"]), {})
 
 
 # Steps between two looks at the loss: each look waits for the device.
@@ -124,16 +140,19 @@ def _one_epoch(
     if len(batches) == 0:
         raise InputError(f"{world()} processes, and fewer images to learn from: start fewer")
     before = history[-1]["seconds"] if history else 0.0
-    latest = next((row["validation"] for row in reversed(history) if row["validation"]), {})
+    latest = _latest(history)
     total, means, spent = 0.0, {}, 0.0
     learner.model.train()
     clock = time.perf_counter()
     for step, (images, targets) in enumerate(batches, start=1):
         progress = (epoch + step / len(batches)) / learner.recipe.epochs
         total = total + learner.step(images, targets, progress)
-        if step % _LOOK == 0 or step == len(batches):
+        last = step == len(batches)
+        if step == 1 or step % _LOOK == 0 or last:  # the first, so that one sees that it works
             means = _finite(total / step, epoch, learner.recipe.lr, folder / CHECKPOINT)
             spent = time.perf_counter() - clock
+            if last:
+                break  # whoever watches is told of whole epochs when they are validated and kept
             watch(
                 Moment(
                     epochs=epoch + step / len(batches),

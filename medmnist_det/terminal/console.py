@@ -13,21 +13,24 @@ from rich.console import Console
 from rich.text import Text
 
 from medmnist_det.errors import InputError
-from medmnist_det.terminal.tables import plain
+from medmnist_det.terminal.tables import plain, wrapped
 
 
 class LineConsole(Console):
     """Prints a text as one line, as it is, however long, but for what could steer a terminal.
 
-    So nothing that a file holds, or is called, is taken for markup or for a line of our own.
+    So nothing that a file holds, or is called, is taken for markup or for a line of our own. On a
+    terminal a text that is too long goes on below, between words: no word and no path is broken.
     """
 
     def print(self, *objects: Any, **how: Any) -> None:
         """Print texts, one line together, or renderables such as tables; results are never cut."""
         if objects and all(isinstance(one, str) for one in objects):
+            text = line(" ".join(objects))
+            objects = (Text(wrapped(text, self.width) if self.is_terminal else text),)
             how = {"soft_wrap": True, **how}
         how.setdefault("crop", self.stderr)  # bars are cut: they are drawn again where they lie
-        super().print(*(Text(line(one)) if isinstance(one, str) else one for one in objects), **how)
+        super().print(*objects, **how)
 
 
 def line(text: str) -> str:
@@ -107,12 +110,22 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 def training(title: str, epochs: int) -> Iterator[Callable[[Any], None]]:
     """Yield what takes every :class:`~medmnist_det.reference.training.Moment` of a training.
 
-    On a terminal a bar moves above the terms of the loss and the latest validation; a pipe gets one
-    plain line an epoch.
+    Every epoch leaves a line. On a terminal a bar moves below them, with the terms of the loss and
+    the latest validation; a pipe gets a line for the beginning of the first epoch, too.
     """
+    err.print(f"training {title}: {epochs} epochs")
     if not err.is_terminal:
-        err.print(f"training {title}: {epochs} epochs")
-        yield _line
+        begun = False
+
+        def told(moment: Any) -> None:
+            nonlocal begun
+            if moment.epochs == int(moment.epochs):
+                err.print(_line(moment))
+            elif not begun:
+                err.print(f"begun: {_rate(moment)}")
+            begun = True
+
+        yield told
         return
     from rich.console import Group
     from rich.live import Live
@@ -120,30 +133,29 @@ def training(title: str, epochs: int) -> Iterator[Callable[[Any], None]]:
     from rich.text import Text
 
     pace = TextColumn("{task.fields[pace]}")
-    name = TextColumn("{task.description}", markup=False)
-    bar = Progress(name, BarColumn(bar_width=20), pace, console=err)
-    task = bar.add_task(line(title), total=epochs, pace="")
+    bar = Progress(BarColumn(bar_width=20), pace, console=err)
+    task = bar.add_task("", total=epochs, pace="the first step ...")
     with Live(bar, console=err, transient=True) as live:
 
         def show(moment: Any) -> None:
-            bar.update(task, completed=moment.epochs, pace=_pace(moment, epochs))
-            live.update(Group(bar, Text(f"loss: {_terms(moment)}\n{_scores(moment)}")))
+            if moment.epochs == int(moment.epochs):
+                live.console.print(_line(moment))
+            pace = f"{moment.epochs:.2f}/{epochs} epochs  {_rate(moment)}"
+            bar.update(task, completed=moment.epochs, pace=pace)
+            below = Text(f"loss: {_terms(moment)}\n{_scores(moment)}")
+            live.update(Group(bar, below), refresh=True)
 
         yield show
 
 
-def _line(moment: Any) -> None:
-    if moment.epochs >= 1 and moment.epochs == int(moment.epochs):
-        parts = (_pace(moment), f"loss: {_terms(moment)}", _scores(moment))
-        err.print("  ".join(filter(None, parts)))
+def _line(moment: Any) -> str:
+    parts = (f"epoch {moment.epochs:.0f}", _rate(moment), f"loss: {_terms(moment)}")
+    return "  ".join(filter(None, (*parts, _scores(moment))))
 
 
-def _pace(moment: Any, epochs: int | None = None) -> str:
+def _rate(moment: Any) -> str:
     minutes, seconds = divmod(round(moment.seconds_left), 60)
-    done = (
-        f"epoch {moment.epochs:.0f}" if epochs is None else f"{moment.epochs:.1f}/{epochs} epochs"
-    )
-    return f"{done}  {moment.images_per_second:.0f} images/s  {minutes}:{seconds:02d} left"
+    return f"{moment.images_per_second:.0f} images/s  {minutes}:{seconds:02d} left"
 
 
 def _terms(moment: Any) -> str:

@@ -20,20 +20,25 @@ _MOST_ROWS = 20
 
 def summary(folder: Folder) -> RenderableType:
     """Return tables of the splits and of the annotators, and how to know the data set again."""
-    manifest = folder.manifest
     described = read_json(folder.annotators_file)
-    digits = manifest["digits"]
+    return Group(splits_table(folder.manifest), annotator_table(described), facts(folder))
+
+
+def facts(folder: Folder) -> RichTable:
+    """Return where the digits come from, the fingerprint and the folder, a line each."""
+    manifest, digits = folder.manifest, folder.manifest["digits"]
     source = {"mnist": "MNIST", "optdigits": "optdigits (scikit-learn's 1,797 digits)"}
     name = source[digits["source"]] if digits["original"] else "idx files, not the original MNIST"
     edition = f"  (frozen edition: {folder.edition})" if folder.edition else ""
-    facts = RichTable.grid(Column(), Column(overflow="fold"), padding=(0, 2))
-    facts.add_row("digits", name)
-    facts.add_row("fingerprint", f"{manifest['fingerprint']}{edition}")
-    facts.add_row("folder", Text(plain(str(folder.path))))
-    return Group(_splits(manifest), annotator_table(described), facts)
+    grid = RichTable.grid(Column(), Column(overflow="fold"), padding=(0, 2))
+    grid.add_row("digits", name)
+    grid.add_row("fingerprint", f"{manifest['fingerprint']}{edition}")
+    grid.add_row("folder", Text(plain(str(folder.path))))
+    return grid
 
 
-def _splits(manifest: dict[str, Any]) -> Table:
+def splits_table(manifest: dict[str, Any]) -> Table:
+    """Return the table of a manifest's splits; those without images are left out."""
     columns = ("images", "empty", "objects", "objects/image", "crowd boxes")
     table = Table("Images", "split", *columns)
     for split, count in manifest["counts"].items():

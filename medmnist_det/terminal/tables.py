@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import unicodedata
+from collections.abc import Iterator
 
 from rich import box
 from rich.cells import cell_len
@@ -22,8 +24,9 @@ _NAME = 12
 class Table(RichTable):
     """A column of names, which fold, then columns that do not, of numbers unless they are names.
 
-    Where a terminal is too narrow for all numbers and twelve characters of a name its lines wrap;
-    rich alone would leave out the names, then digits.
+    Where a terminal is too narrow for all numbers and twelve characters of a name, the columns that
+    do not fit follow below, beside the names again; rich alone would leave out the names, then
+    digits.
     """
 
     def __init__(self, title: str, first: str, *others: str, names: int = 1) -> None:
@@ -51,10 +54,35 @@ class Table(RichTable):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         names, *numbers = self.columns
-        rest = sum(map(_widest, numbers)) + len(self.columns) + 1
-        names.width = min(_widest(names), max(options.max_width - rest, _NAME))
-        width = max(options.max_width, names.width + rest)
-        return super().__rich_console__(console, options.update(max_width=width))
+        name = min(_widest(names), _NAME)
+        parts = list(_fitting(numbers, options.max_width - name))
+        for k, part in enumerate(parts):
+            rest = sum(map(_widest, part)) + len(part) + _FRAME
+            shown = copy.copy(self)
+            first = copy.copy(names)
+            first.width = min(_widest(names), max(options.max_width - rest, _NAME))
+            shown.columns = [first, *part]
+            shown.title = self.title if k == 0 else None
+            width = max(options.max_width, first.width + rest)
+            yield from RichTable.__rich_console__(shown, console, options.update(max_width=width))
+
+
+# What rich puts around a table and after the column of names.
+_FRAME = 2
+
+
+def _fitting(columns: list[Column], width: int) -> Iterator[list[Column]]:
+    """Yield the columns in parts that fit a width, in their order; one at least in a part."""
+    part: list[Column] = []
+    used = _FRAME
+    for column in columns:
+        more = _widest(column) + 1
+        if part and used + more > width:
+            yield part
+            part, used = [], _FRAME
+        part.append(column)
+        used += more
+    yield part
 
 
 def _widest(column: Column) -> int:
@@ -62,9 +90,30 @@ def _widest(column: Column) -> int:
     return max(cell_len(line) for cell in cells for line in str(cell).split("\n"))
 
 
-def whole(lines: str) -> Text:
-    """Return lines that are neither cut nor broken: paths stay in one piece when piped."""
-    return Text(lines, no_wrap=True, overflow="ignore")
+class Whole:
+    """Lines that are not cut: a pipe gets them as they are, a terminal broken between words."""
+
+    def __init__(self, lines: str) -> None:
+        """Take lines of plain characters."""
+        self.lines = lines
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = self.lines.split("\n")
+        if console.is_terminal:
+            lines = [wrapped(line, options.max_width) for line in lines]
+        yield Text("\n".join(lines), no_wrap=True, overflow="ignore")
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return a line as lines of a width at most; a word that is wider stays whole."""
+    rows = [""]
+    for k, word in enumerate(text.split(" ")):
+        longer = f"{rows[-1]} {word}" if k else word
+        if rows[-1].strip() and cell_len(longer) > width:
+            rows.append(word)
+        else:
+            rows[-1] = longer
+    return "\n".join(rows)
 
 
 def _lines(text: str) -> str:

@@ -15,6 +15,7 @@ from medmnist_det.formats.coco import read_coco
 from medmnist_det.generation import generate
 from medmnist_det.scenes.digits import Digits
 from tests.conftest import small_crowd, small_plan
+from tests.printed import tables
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +169,39 @@ def test_a_file_that_is_no_simulator_s_is_refused(data: Path, tmp_path: Path) ->
     path = tmp_path / "annotators.json"
     path.write_text('{"annotators": [{"spurious": 1}]}')
     with pytest.raises(InputError, match="does not describe simulated annotators"):
-        read_known_raters(path)
+        read_known_raters(path, Folder.open(data).crowd("train"))
+
+
+def test_the_raters_that_annotate_made_are_recovered_from_their_own_file(
+    data: Path, tmp_path: Path
+) -> None:
+    words = ["--preset", "paper", "--seed", "3", "--out", tmp_path / "mine"]
+    said = run("annotate", data / "truth" / "train.json", *words)
+    crowd = tmp_path / "mine" / "crowd.json"
+    assert f"written: {crowd}, and beside it provenance.json and annotators.json" in said
+    assert f"next: medmnist-det aggregate --crowd {crowd}" in said
+    common = ["aggregate", "--crowd", crowd, "--out", tmp_path / "fused"]
+    whole = run(*common)
+    assert "Recovery of the raters" in whole
+    some = run(*common, "--raters", "3,1")
+    assert "Recovery of the raters" in some
+    run(*common, "--method", "bayes-truth")
+    beside = tmp_path / "mine" / "annotators.json"
+    content = json.loads(beside.read_text())
+    # In any order, each rater is held against himself.
+    beside.write_text(json.dumps(content | {"annotators": content["annotators"][::-1]}))
+    assert tables(run(*common)) == tables(whole)
+    beside.write_text(json.dumps(content | {"annotators": content["annotators"][:2]}))
+    lost = run(*common)
+    assert "note: no recovery of the raters is shown: " in lost
+    assert "knows nothing of rater 3" in lost
+    assert "Recovery of the raters" not in lost
+    beside.write_text(json.dumps(content | {"classes": ["x", *content["classes"][1:]]}))
+    assert "is about the classes x, 1, 2" in run(*common)
+    beside.write_text("[]")
+    assert "does not describe simulated annotators" in run(*common)
+    beside.unlink()
+    assert "Recovery" not in run(*common)
 
 
 def test_options_that_a_method_has_no_use_for_are_not_passed_over_in_silence(

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pytest
 
 import cli
 from tests.evaluation.command import evaluate, noisy
-from tests.evaluation.files import as_results, coco, objects, write
+from tests.evaluation.files import annotation, as_results, coco, objects, write
+from tests.printed import tables
 
 
 def test_predictions_made_from_the_truth_score_exactly_one(data, tmp_path):
@@ -20,10 +22,66 @@ def test_predictions_made_from_the_truth_score_exactly_one(data, tmp_path):
 
     result = evaluate(preds, "--data", data, "--json", tmp_path / "out.json")
 
-    assert "mAP@0.4       1.0000  1.0000 to 1.0000   3 of 3" in result.output
+    assert "mAP@0.4       1.0000  1.0000 to 1.0000\n" in result.output.replace(" \n", "\n")
+    assert "3 of 3" not in result.output
     scores = json.loads((tmp_path / "out.json").read_text())["scores"]
     assert scores["mAP@0.4"]["value"] == 1.0
     assert scores["mAP@[.5:.95]"]["value"] == 1.0
+
+
+def test_json_on_standard_output_is_all_that_stands_there(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)) * 2)
+    other = write(tmp_path / "q.json", as_results(objects(10, 0)))
+    words = [preds, "--data", data, "--bootstrap", 50]
+
+    result = evaluate(*words, "--json", "-")
+    evaluate(*words, "--json", tmp_path / "out.json")
+
+    assert result.stdout_bytes == (tmp_path / "out.json").read_bytes()
+    assert "warning: " in result.stderr
+    both = json.loads(evaluate(preds, other, "--data", data, "--json", "-").stdout)
+    assert both.keys() == {"first", "second", "differences"}
+
+
+def test_a_missing_file_names_those_that_are_there(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wrong = evaluate("runs/x/preds.json", code=2).stderr
+    assert "runs/x/preds.json: No such file or directory; check the path" in wrong
+    for k, name in enumerate(("old", "new", "newest", "older")):
+        file = write(tmp_path / "runs" / name / "preds.json", [])
+        os.utime(file, (k, k) if name != "older" else (0, -1))
+    there = evaluate("runs/x/preds.json", code=2).stderr
+    names = ", ".join(f"runs/{name}/preds.json" for name in ("newest", "new", "old"))
+    assert f"the newest there are: {names}, ... (4 in all)" in there
+
+
+def test_sizes_are_fifths_of_the_objects_where_the_usual_ranges_say_nothing(tmp_path):
+    rows = [
+        annotation(
+            k + 1,
+            1 + k % 4,
+            k % 3,
+            [400.0 * (k // 4 % 5), 400.0 * (k // 20), 110.0 + 2 * k, 110.0 + 2 * k],
+        )
+        for k in range(100)
+    ]
+    truth = coco(4, rows)
+    for image in truth["images"]:
+        image |= {"width": 2000, "height": 2000}
+    file = write(tmp_path / "t.json", truth)
+    preds = write(tmp_path / "p.json", as_results(rows))
+
+    found = tables(evaluate(preds, "--truth", file, "--bootstrap", 0).output)
+
+    title = "By size of object (root of its area, fifths of this truth's objects)"
+    assert found[title].column("side") == [
+        "0 to 150 px", "150 to 189 px", "189 to 229 px", "229 to 268 px", "over 268 px",
+    ]  # fmt: skip
+    assert found[title].column("objects") == ["21", "20", "20", "20", "21"]
+    assert set(found[title].column("mAP@0.4")) == {"1.0000"}
+    # COCO's own ranges are what they always are.
+    assert found["COCO's twelve"].row("AP, large") == ["1.0000", ""]
+    assert found["COCO's twelve"].row("AP, small (area to 32 x 32 px)")[1] == "0 of 3"
 
 
 def test_the_digits_and_the_fingerprint_stand_in_every_score(data, tmp_path):

@@ -114,7 +114,7 @@ def _share_of(
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = rest[0] / rest[1] * rest[2] / rest[3]
-    doubt = _error(shares)
+        doubt = _error(shares)  # NaN where one of them is infinite
     if not doubt <= _VAGUE:  # NaN, too
         return None
     share = whole[0] / whole[1] * whole[2] / whole[3]

@@ -17,6 +17,7 @@ from cli import app
 from medmnist_det.folder import Folder
 from medmnist_det.guards import locked
 from medmnist_det.reference.checkpoint import load_checkpoint
+from medmnist_det.reference.learner import one_cycle
 
 ROOT = Path(__file__).parents[3]
 
@@ -127,7 +128,7 @@ def test_a_stopped_run_goes_on_to_the_same_predictions(blind, tmp_path, monkeypa
     said = start(blind.path, part, "--epochs", 2, "--batch", 8, code=2)
     assert "there is a training already; add --resume" in said
     for words, told in (
-        (("--epochs", 3), "was begun with --epochs 2, not 3"),
+        (("--epochs", 1), "was begun with --epochs 2, and --epochs 1 is fewer: give more to train"),
         (("--lr", 0.1), "was begun with --lr 0.003, not 0.1"),
         (("--model", "s"), "was begun with --model 'n', not 's'"),
         (("--normalise-weights",), "was begun with --normalise-weights False, not True"),
@@ -136,6 +137,50 @@ def test_a_stopped_run_goes_on_to_the_same_predictions(blind, tmp_path, monkeypa
         assert told in start(blind.path, part, "--resume", *words, code=2)
     start(blind.path, part, "--resume")
     assert (part / "preds.json").read_bytes() == (whole / "preds.json").read_bytes()
+
+
+def stopped_in(epoch):
+    @contextlib.contextmanager
+    def show(title, epochs):
+        def stop(moment):
+            if moment.epochs > epoch:
+                raise KeyboardInterrupt
+
+        yield stop
+
+    return show
+
+
+def test_more_epochs_train_on_by_a_schedule_that_is_told(earl, blind, tmp_path, monkeypatch):
+    finished = earl[0]  # one epoch
+    whole, part, unfinished = (tmp_path / name for name in ("whole", "part", "unfinished"))
+    shutil.copytree(finished, whole)
+    shutil.copytree(finished, part)
+    said = start(blind.path, whole, "--resume", "--epochs", 3)
+    assert "trains on after epoch 1 to 3 instead of 1: the learning rate goes from 0 to " in said
+    assert "falls to 0 by the new end; that is not what a training of 3 epochs" in said
+    history = json.loads((whole / "history.json").read_text())
+    rates = [row["learning_rate"] for row in history]
+    assert rates == [pytest.approx(3e-3 * one_cycle(done), abs=1e-12) for done in (1, 2 / 3, 1)]
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert load_checkpoint(whole / "checkpoint.pt").recipe.epochs == 3
+    assert (whole / "preds.json").read_bytes() != (finished / "preds.json").read_bytes()
+    # Whoever is stopped on the way goes on to the same, without naming the epochs again.
+    for where, words in ((0, ("--epochs", 3)), (2, ())):
+        with monkeypatch.context() as patched:
+            patched.setattr(cli, "training", stopped_in(where))
+            start(blind.path, part, "--resume", *words, code=130)
+        assert load_checkpoint(part / "checkpoint.pt").recipe.epochs == 3
+    said = start(blind.path, part, "--resume")
+    assert "trains on after" not in said
+    assert (part / "preds.json").read_bytes() == (whole / "preds.json").read_bytes()
+    # An unfinished run, too.
+    with monkeypatch.context() as patched:
+        patched.setattr(cli, "training", stopped_in(1))
+        start(blind.path, unfinished, "--epochs", 2, "--batch", 8, code=130)
+    said = start(blind.path, unfinished, "--resume", "--epochs", 3)
+    assert "trains on after epoch 1 to 3 instead of 2" in said
+    assert len(json.loads((unfinished / "history.json").read_text())) == 3
 
 
 def test_precision_is_told_kept_and_gone_on_with(blind, tmp_path, monkeypatch):

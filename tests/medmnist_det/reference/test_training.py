@@ -60,7 +60,7 @@ def test_a_training_that_is_stopped_and_resumed_ends_with_the_same_weights(
     other.mkdir()
 
     def stop(now):
-        if moment == "before the first" or now.epochs > 1.3:
+        if moment == "before the first" or now.epochs > 1.1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

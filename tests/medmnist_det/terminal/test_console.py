@@ -2,8 +2,10 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -79,7 +81,7 @@ def test_a_terminal_shows_what_is_being_done_and_a_pipe_shows_nothing(monkeypatc
 
 def test_bars_show_names_as_they_are(monkeypatch):
     text = io.StringIO()
-    monkeypatch.setattr(console, "err", Console(file=text, force_terminal=True, width=80))
+    monkeypatch.setattr(console, "err", LineConsole(file=text, force_terminal=True, width=80))
     with console.progress("Reading [/a]", 2) as advance:
         advance(1)
     with console.training("rater:[/b]", 2):
@@ -87,6 +89,79 @@ def test_bars_show_names_as_they_are(monkeypatch):
 
     assert "Reading [/a]" in text.getvalue()
     assert "rater:[/b]" in text.getvalue()
+
+
+def test_a_long_text_goes_on_below_between_words_on_a_terminal():
+    file = io.StringIO()
+    out = LineConsole(file=file, force_terminal=True, width=40, color_system=None)
+    out.print("error: some/folder: is not empty and holds no data set; choose another folder")
+    out.print("x" * 50, "and more")
+
+    assert file.getvalue().splitlines() == [
+        "error: some/folder: is not empty and",
+        "holds no data set; choose another folder",
+        "x" * 50,
+        "and more",
+    ]
+
+
+def moments():
+    """Watch two epochs, each with a look at its beginning, as a training shows them."""
+    for epochs in (0.1, 0.6, 1, 1.1, 1.6, 2):
+        yield SimpleNamespace(
+            epochs=epochs,
+            losses={"total": 3 - epochs},
+            images_per_second=100.0,
+            seconds_left=60 * (2 - epochs),
+            validation={"mAP@0.4": 0.5} if epochs >= 1 else {},
+        )
+
+
+LINES = [
+    "epoch 1  100 images/s  1:00 left  loss: total 2.000  val: mAP@0.4 0.500",
+    "epoch 2  100 images/s  0:00 left  loss: total 1.000  val: mAP@0.4 0.500",
+]
+
+
+def trained(monkeypatch, terminal):
+    file = io.StringIO()
+    out = LineConsole(file=file, force_terminal=terminal, width=100, color_system=None)
+    monkeypatch.setattr(console, "err", out)
+    with console.training("earl, n", 2) as watch:
+        for moment in moments():
+            watch(moment)
+    return file.getvalue()
+
+
+def test_a_pipe_gets_a_line_for_the_beginning_and_one_an_epoch(monkeypatch):
+    assert trained(monkeypatch, terminal=False).splitlines() == [
+        "training earl, n: 2 epochs",
+        "begun: 100 images/s  1:54 left",
+        *LINES,
+    ]
+
+
+def test_epochs_stay_on_a_terminal_and_the_bar_goes(monkeypatch):
+    text = trained(monkeypatch, terminal=True)
+    assert "0.10/2 epochs" in text  # while the first epoch runs
+    seen = on_screen(text)
+    assert seen == ["training earl, n: 2 epochs", *LINES]
+
+
+def on_screen(text):
+    """Return the lines that are left when a terminal has obeyed what moves and erases."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[0-9?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", text):
+        if part == "\n":
+            row += 1
+        elif part == "\x1b[1A":
+            row -= 1
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part != "\r" and part[0] != "\x1b":
+            lines[row] += part
+        lines += [""] * (row + 1 - len(lines))
+    return [line.rstrip() for line in lines if line.strip()]
 
 
 def test_letters_that_a_terminal_lacks_stop_nothing():

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from medmnist_det.terminal.tables import Table, plain
+from medmnist_det.terminal.tables import Table, Whole, plain
 
 
 def shown(table, width):
@@ -12,8 +12,8 @@ def shown(table, width):
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
-@pytest.mark.parametrize("width", [10, 20, 40, 80, 500])
-def test_a_narrow_terminal_cuts_neither_numbers_nor_short_names(width):
+@pytest.mark.parametrize("width", [34, 40, 80, 500])
+def test_a_table_that_fits_is_one_table(width):
     table = Table("A title of more words than fit", "name", "kind", "points\nalone", names=2)
     table.row("background", "random", "12,345.6789", style="bold")
     table.row("\N{CJK UNIFIED IDEOGRAPH-6F22}" * 4, "", "-1")
@@ -30,6 +30,40 @@ def test_a_narrow_terminal_cuts_neither_numbers_nor_short_names(width):
         " ...",
         "",
     ]
+
+
+WIDE = ("rater", "drawn", "missed", "wrong class", "spurious", "IoU")
+
+
+@pytest.mark.parametrize("width", [10, 20, 30, 40, 60, 120])
+def test_what_does_not_fit_follows_below_beside_the_names(width):
+    table = Table("Annotators", *WIDE)
+    for k in range(3):
+        table.row(f"rater {k}", *(f"{k}{place}.123" for place in range(5)))
+
+    lines = shown(table, width)
+
+    assert max(map(len, lines)) <= max(width, 27)  # the widest column beside a name
+    headers = [lines[k - 1] for k, line in enumerate(lines) if line.startswith(" \u2500")]
+    rows = [line.split() for line in lines if line.startswith(" rater 1")]
+    assert " ".join(headers).replace("rater", "").split() == " ".join(WIDE[1:]).split()
+    assert [cell for row in rows for cell in row[2:]] == [f"1{place}.123" for place in range(5)]
+    assert len(headers) == len(rows) == {10: 5, 20: 5, 30: 3, 40: 2, 60: 1, 120: 1}[width]
+    assert sum("Annotators" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_lines_are_broken_between_words_on_a_terminal_alone(terminal):
+    path = "a/very/long/path/to/some/labels/of/a/crowd.json"
+    console = Console(width=30, file=io.StringIO(), force_terminal=terminal, color_system=None)
+    console.print(Whole(f"{path}: 454 boxes of 3 raters on 60 images\n  second line"), crop=False)
+
+    printed = console.file.getvalue().splitlines()
+
+    if terminal:
+        assert printed == [f"{path}:", "454 boxes of 3 raters on 60", "images", "  second line"]
+    else:
+        assert printed == [f"{path}: 454 boxes of 3 raters on 60 images", "  second line"]
 
 
 def test_long_names_are_folded_where_room_is_short():
