@@ -1,0 +1,1 @@
+"""The front: what joins annotators, detector and evaluation. Only cli.py refers to it."""
