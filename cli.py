@@ -815,7 +815,7 @@ def benchmark(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of cells, trainings and tables.")] = Path(
-        "results"
+        "benchmark"
     ),
     from_: Annotated[
         Path | None,
@@ -824,7 +824,7 @@ def benchmark(
 ) -> None:
     """Train and score methods on the same data, seed by seed, and put them into one table.
 
-    Example: medmnist-det benchmark --budget quick --out results
+    Example: medmnist-det benchmark --methods baseline,dawid-skene,oracle
 
     Killed or stopped, the same command goes on; one method or seed more costs
     only what is missing. The folder gets cells/ (a small file each), runs/

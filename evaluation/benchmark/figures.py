@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evaluation.benchmark.grids import heading, sweep_groups, sweep_methods
 from evaluation.benchmark.table import BASELINE, METRICS, ORACLE, Block, Row
-from medmnist_det.drawing import CLASS_COLOURS, COLOURS, INK, PALE, drawn, panels, save, shorten
+from medmnist_det.drawing import COLOURS, INK, PALE, drawn, panels, save, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +69,7 @@ def scores_figure(block: Block) -> Figure:
             _points(panel, values, place, whole.mean, whole.low, whole.high)
         _name_rows(panel, rows, named=panel is axes[0][0])
         panel.set_xlabel(metric)
+        panel.locator_params(axis="x", nbins=5)
     figure.suptitle(_title(block), x=0.01, ha="left", fontsize=10, wrap=True)
     return figure
 
@@ -136,12 +137,14 @@ def minutes_figure(block: Block) -> Figure:
             panel.plot(
                 [row.minutes_by_seed[seed] for seed in seeds],
                 [row.by_seed[metric][seed] for seed in seeds],
-                _MARKS[k // len(CLASS_COLOURS) % len(_MARKS)],
-                color=CLASS_COLOURS[k % len(CLASS_COLOURS)],
+                _MARKS[k // len(COLOURS) % len(_MARKS)],
+                color=COLOURS[k % len(COLOURS)],
                 label=shorten(row.method, _NAME),
             )
-        panel.set(xlabel="minutes of training", ylabel=metric)
-        panel.set_xlim(left=0)
+        panel.set_xlabel("minutes of training")
+        panel.set_title(metric)
+        longest = max((m for row in rows for m in row.minutes_by_seed.values()), default=1.0)
+        panel.set_xlim(0, 1.08 * longest)
     axes[0][-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     figure.suptitle(f"{heading(block)}: a point a seed", x=0.01, ha="left", fontsize=10)
     return figure
@@ -166,13 +169,17 @@ def sweep_figure(group: Sequence[Block]) -> Figure:
                 if row is not None and metric in row.scores
             ]
             colour = COLOURS[k % len(COLOURS)]
-            x, means = [place for place, _ in known], [one.mean for _, one in known]
+            # Beside each other, as intervals of methods overlap.
+            aside = (k - (len(methods) - 1) / 2) * 0.012 * (max(places) - min(places))
+            x, means = [place + aside for place, _ in known], [one.mean for _, one in known]
             panel.plot(x, means, "o-", color=colour, ms=4, lw=1.4, label=shorten(method, _NAME))
-            bars = [(p, s.low, s.high) for p, s in known if s.low is not None]
-            for place, low, high in bars:
-                panel.plot([place, place], [low, high], color=colour, lw=1, label="_interval")
+            for place, (_, one) in zip(x, known, strict=True):
+                if one.low is not None:
+                    ends = [one.low, one.high]
+                    panel.plot([place, place], ends, color=colour, lw=1, label="_interval")
         panel.set_xticks(places, names)
-        panel.set(xlabel=first.setting.option, ylabel=metric)
+        panel.set_xlabel(first.setting.option or "")
+        panel.set_title(metric)
     axes[0][-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     title = heading(first).replace(first.setting.name, first.setting.preset, 1)
     figure.suptitle(f"{title}: 95% intervals over seeds", x=0.01, ha="left", fontsize=10)

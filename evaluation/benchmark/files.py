@@ -24,7 +24,7 @@ def shown(found: Sequence[Block]) -> Group:
     """Return the tables for a terminal."""
     parts: list[RenderableType] = []
     for grid in grids(found):
-        table = Table(f"\n{grid.title}", grid.headers[0], *grid.headers[1:])
+        table = Table(f"\n{grid.title}", *grid.headers, names=grid.names)
         for row in grid.rows:
             table.row(*row)
         parts += [table, *(Text(note) for note in grid.notes)]
@@ -47,15 +47,19 @@ def write_tables(folder: Path, found: Sequence[Block]) -> list[Path]:
 
 
 def markdown(tables: Iterable[Grid], level: int = 2) -> str:
-    """Return tables as Markdown, each with a heading of that level."""
+    """Return tables as Markdown, each with a heading of that level and its notes below."""
     parts = []
     for grid in tables:
-        lines = [f"{'#' * level} {_piped(grid.title)}", "", _line(grid.headers)]
-        lines.append(_line(["---", *["--:"] * (len(grid.headers) - 1)]))
-        lines += map(_line, grid.rows)
-        lines += [text for note in grid.notes for text in ("", _piped(note))]
-        parts.append("\n".join(lines) + "\n")
+        notes = "".join(f"\n{_piped(note)}\n" for note in grid.notes)
+        parts.append(f"{'#' * level} {_piped(grid.title)}\n\n{markdown_table(grid)}{notes}")
     return "\n".join(parts)
+
+
+def markdown_table(grid: Grid) -> str:
+    """Return the lines of a table in Markdown, without title and notes."""
+    rule = ["---"] * grid.names + ["--:"] * (len(grid.headers) - grid.names)
+    lines = [_line(grid.headers), f"| {' | '.join(rule)} |", *map(_line, grid.rows)]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -78,7 +82,7 @@ def latex(tables: Iterable[Grid]) -> str:
     """Return tables for LaTeX with the package booktabs."""
     parts = []
     for grid in tables:
-        columns = "l" + "r" * (len(grid.headers) - 1)
+        columns = "l" * grid.names + "r" * (len(grid.headers) - grid.names)
         caption = " ".join([f"{grid.title}.", *grid.notes])
         body = [rf"{' & '.join(map(_tex, row))} \\" for row in grid.rows]
         parts.append(

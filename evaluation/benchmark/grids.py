@@ -31,6 +31,8 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     #: Sentences that belong below it.
     notes: tuple[str, ...] = ()
+    #: Columns of names, which stand to the left; the others hold numbers.
+    names: int = 1
 
 
 def grids(found: Sequence[Block]) -> list[Grid]:
@@ -49,7 +51,7 @@ def _of(block: Block) -> list[Grid]:
 
 def heading(block: Block) -> str:
     """Return what all numbers of a block have in common."""
-    digits = ", ".join(_DIGITS.get(one, one) for one in block.digits.split(", "))
+    digits = _DIGITS.get(block.digits, block.digits)
     seeds = ", ".join(map(str, block.seeds))
     return (
         f"{block.setting.name}, budget {block.budget.name}, {block.split} split, "
@@ -57,19 +59,28 @@ def heading(block: Block) -> str:
     )
 
 
+_SCORED = (
+    "method",
+    "runs",
+    *(text for metric in METRICS for text in (metric, "sd", "95% interval", "gap closed")),
+)
+
+
 def _scores(block: Block) -> Grid:
-    headers = ["method", "runs"]
-    for metric in METRICS:
-        headers += [metric, "sd", "95% interval", "gap closed"]
-    rows = []
-    for row in block.rows:
-        cells = [_name(row), _runs(row)]
-        for metric in METRICS:
-            cells += [*_spread(row.scores.get(metric)), _gap(row, metric)]
-        rows.append(tuple(cells))
     return Grid(
-        title=heading(block), headers=tuple(headers), rows=tuple(rows), notes=tuple(_notes(block))
+        title=heading(block),
+        headers=_SCORED,
+        rows=tuple(_scored(row) for row in block.rows),
+        notes=tuple(_notes(block)),
     )
+
+
+def _scored(row: Row) -> tuple[str, ...]:
+    """Return a row's cells below :data:`_SCORED`."""
+    cells = [_name(row), _runs(row)]
+    for metric in METRICS:
+        cells += [*_spread(row.scores.get(metric)), _gap(row, metric)]
+    return tuple(cells)
 
 
 def _name(row: Row) -> str:
@@ -218,8 +229,8 @@ def _published(block: Block) -> Grid | None:
 
 
 def _sweeps(found: Sequence[Block]) -> list[Grid]:
-    """Return a table for every sweep, budget and metric: a row a value, a column a method."""
-    return [_sweep(group, metric) for group in sweep_groups(found) for metric in METRICS]
+    """Return a table for every sweep and budget."""
+    return [_sweep(group) for group in sweep_groups(found)]
 
 
 def sweep_groups(found: Sequence[Block]) -> list[list[Block]]:
@@ -233,10 +244,10 @@ def sweep_groups(found: Sequence[Block]) -> list[list[Block]]:
 
 
 def sweep_methods(group: Sequence[Block]) -> list[str]:
-    """Return the methods of a sweep: oracle first, baseline last, others by their mean score."""
+    """Return our methods of a sweep: oracle first, baseline last, others by their mean score."""
     scores: dict[str, list[float]] = {}
     for block in group:
-        for row in block.rows:
+        for row in (row for row in block.rows if not row.given):
             found = row.scores.get(METRICS[-1])
             scores.setdefault(row.method, []).extend([found.mean] if found else [])
 
@@ -248,26 +259,21 @@ def sweep_methods(group: Sequence[Block]) -> list[str]:
     return sorted(scores, key=key)
 
 
-def _sweep(group: Sequence[Block], metric: str) -> Grid:
-    first, methods = group[0], sweep_methods(group)
+def _sweep(group: Sequence[Block]) -> Grid:
+    """Return a row for every value and method."""
+    first = group[0]
     option = first.setting.option or ""
-    headers = [option]
-    for method in methods:
-        headers += [method, "95% interval"]
-        headers += ["gap closed"] * (method not in (BASELINE, ORACLE))
-    rows = []
-    for block in group:
-        cells = [block.setting.value or ""]
-        for method in methods:
-            row = block.row(method)
-            mean, _, interval = _spread(row.scores.get(metric) if row else None)
-            if row is not None and not row.done:
-                mean = _runs(row)
-            cells += [mean, interval]
-            cells += [_gap(row, metric) if row else _NONE] * (method not in (BASELINE, ORACLE))
-        rows.append(tuple(cells))
-    title = heading(first).replace(first.setting.name, f"{first.setting.preset} by {option}", 1)
-    notes = list(dict.fromkeys(note for block in group for note in _notes(block)))
+    rows = [
+        (block.setting.value or "", *_scored(row))
+        for block in group
+        for method in sweep_methods(group)
+        if (row := block.row(method)) is not None
+    ]
+    notes = dict.fromkeys(note for block in group for note in _notes(block))
     return Grid(
-        title=f"{metric}, {title}", headers=tuple(headers), rows=tuple(rows), notes=tuple(notes)
+        title=heading(first).replace(first.setting.name, f"{first.setting.preset} by {option}", 1),
+        headers=(option, *_SCORED),
+        rows=tuple(rows),
+        notes=tuple(notes),
+        names=2,
     )

@@ -129,7 +129,7 @@ def _block(
         setting=setting,
         budget=budget,
         split=split,
-        digits=", ".join(sorted({cell.data.digits for cell in done if cell.data})) or "unknown",
+        digits=next((cell.data.digits for cell in done if cell.data), "digits not known"),
         seeds=seeds,
         rows=tuple(_ranked(rows)),
         comparisons=tuple(_comparisons(_ranked(rows))),

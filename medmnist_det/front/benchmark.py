@@ -136,8 +136,19 @@ def kept(asked: Asked, place: Place) -> dict[Spec, Cell]:
     for spec in asked.specs:
         cell = by_name.get(spec.name)
         if cell is not None:
-            _refuse_other(cell, spec, place.cells / f"{spec.name}.json")
+            file = place.cells / f"{spec.name}.json"
+            _refuse_other(cell, spec, file)
+            _refuse_other_digits(cell, asked, file)
     return found
+
+
+def _refuse_other_digits(cell: Cell, asked: Asked, file: Path) -> None:
+    wanted = "mnist" if asked.digits_root is not None else asked.digits
+    if wanted != "auto" and cell.data is not None and not cell.data.digits.startswith(wanted):
+        raise InputError(
+            f"{file}: is of {cell.data.digits}, not of {wanted}; move it away, or choose another "
+            "--out"
+        )
 
 
 def _refuse_other(cell: Cell, spec: Spec, file: Path) -> None:

@@ -77,9 +77,9 @@ def prepare(job: DataJob) -> Data:
 
 def data_of(folder: Folder) -> Data:
     """Return what a data set is known by."""
-    manifest = folder.manifest
-    digits = manifest["digits"]["source"] if manifest["digits"]["original"] else "idx files"
-    return Data(digits=digits, fingerprint=manifest["fingerprint"])
+    digits = folder.manifest["digits"]
+    source = digits["source"] if digits["original"] else f"{digits['source']}, not the original"
+    return Data(digits=source, fingerprint=folder.manifest["fingerprint"])
 
 
 @dataclass(frozen=True, kw_only=True)
