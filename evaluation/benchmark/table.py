@@ -204,7 +204,7 @@ def _gaps(
     row: Row, rows: Sequence[Row], noise: dict[str, dict[int, float | None]]
 ) -> dict[str, Gap | None]:
     ends = {one.method: one for one in rows if not one.given}
-    if BASELINE not in ends or ORACLE not in ends or row.method in (BASELINE, ORACLE):
+    if not {BASELINE, ORACLE} <= ends.keys() or row.method in (BASELINE, ORACLE) or not row.done:
         return {}
     return {
         metric: gap_closed(
