@@ -58,7 +58,7 @@ def here(tmp_path, monkeypatch):
 
 
 def test_every_shown_command_and_script_works_in_order(here):
-    tiny = "--images 60,20,20 --epochs 1 --canvas 96 --digits optdigits --workers 1"
+    tiny = "--seeds 20 --images 60,20,20 --epochs 1 --canvas 96 --digits optdigits --workers 1"
     small = {
         "generate": "--train 60 --val 20 --test 20 --canvas 96 --digits optdigits",
         "benchmark": tiny,

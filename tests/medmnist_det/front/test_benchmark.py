@@ -120,32 +120,49 @@ def test_a_change_of_the_seed_changes_everything(undisturbed, tmp_path):
     assert other.predictions != whole[1].predictions
 
 
+# A shell's background jobs ignore SIGINT, and so do their children unless they say otherwise.
+_PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from cli import app; app()"
+)
+
+
 def command(out, *more):
     words = ["benchmark", "--methods", "dawid-skene,oracle,baseline", "--seeds", "0"]
     words += ["--images", "60,20,20", "--epochs", "2", "--canvas", "96", "--workers", "2"]
     words += ["--digits", "optdigits", "--device", "cpu", "--out", str(out), *more]
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
-        [sys.executable, "-c", "from cli import app; app()", *words],
+        [sys.executable, "-c", _PROGRAM, *words],
         env=os.environ | {"PYTHONPATH": paths}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_killed_for_good_amid_processes_it_ends_with_the_same_weights(undisturbed, tmp_path):
-    _, whole, _ = undisturbed
-    first = command(tmp_path)
+def wait_for(process, there):
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("runs/*/checkpoint.pt")) and first.poll() is None:
+    while not there() and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    first.send_signal(signal.SIGKILL)
-    first.communicate(timeout=30)
 
-    second = command(tmp_path)
-    out, err = second.communicate(timeout=240)
-    assert second.returncode == 0, err
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_stopped_and_killed_amid_processes_it_ends_with_the_same_weights(undisturbed, tmp_path):
+    _, whole, _ = undisturbed
+    stopped = command(tmp_path)
+    wait_for(stopped, lambda: list(tmp_path.glob("runs/*/checkpoint.pt")))
+    stopped.send_signal(signal.SIGINT)
+    _, err = stopped.communicate(timeout=30)
+    assert (stopped.returncode, err) == (130, "stopped: run the same command again\n")
+
+    killed = command(tmp_path)
+    wait_for(killed, lambda: list(tmp_path.glob("cells/*.json")))
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=30)
+
+    last = command(tmp_path)
+    out, err = last.communicate(timeout=240)
+    assert last.returncode == 0, err
     cells = {one.spec: one for one in read_cells(tmp_path / "cells")}
     # Beside each other in processes as one after the other in this one.
     assert {spec: one.predictions for spec, one in cells.items()} == {
