@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from medmnist_det.errors import InputError
 from medmnist_det.terminal.console import err, naming_output, progress, say, stages, tell, training
 from medmnist_det.terminal.console import out as stdout
-from medmnist_det.terminal.option_text import numbers, words
+from medmnist_det.terminal.option_text import numbers, whole_numbers, words
 
 
 class _Group(TyperGroup):
@@ -813,3 +813,130 @@ def predict(
         stage=progress,
     )  # fmt: skip
     say(f"{out}: {len(labels):,} boxes on {labels.images:,} images")
+
+
+@app.command()
+def benchmark(
+    methods: Annotated[
+        str,
+        typer.Option(
+            help="Methods of train-reference with commas between them; with options of their own "
+            "as in earl+normalise-weights or earl+confidence=share."
+        ),
+    ] = "baseline,earl,dawid-skene,oracle",
+    presets: Annotated[str, typer.Option(help="Presets of generate, with commas.")] = "paper",
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="Of data and training, with commas. 0 to 4 are for tuning.",
+            show_default="20,21,22; 20,21 for quick",
+        ),
+    ] = None,
+    budget: Annotated[
+        Literal["quick", "standard", "paper"],
+        typer.Option(help="What a cell may cost: about 2, 4 or 15 minutes of a core."),
+    ] = "quick",
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An option of the annotators and its values, as in proficiency=.5,.7,.9; "
+            "annotators, proficiency, family, box-noise, spurious or coverage; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="name=preds.json@FINGERPRINT: another detector's results on one of the data sets; "
+            "may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["val", "test"], typer.Option(help="Truth to score on: val for tuning.")
+    ] = "test",
+    images: Annotated[
+        str | None,
+        typer.Option(help="Training images, or train,val,test, instead of the budget's."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Instead of the budget's.")] = None,
+    model: Annotated[
+        Literal["n", "s"] | None, typer.Option(help="Instead of the budget's.")
+    ] = None,
+    canvas: Annotated[
+        int | None, typer.Option(help="Side of an image, instead of the budget's.")
+    ] = None,
+    digits: Annotated[
+        Literal["auto", "mnist", "optdigits"],
+        typer.Option(help="auto: MNIST where it can be had, else optdigits."),
+    ] = "auto",
+    digits_root: Annotated[
+        Path | None, typer.Option(help="Folder with MNIST's idx files; no network is touched.")
+    ] = None,
+    device: _Device = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=256, help="Cells at a time, one thread each.", show_default="a core each"
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of cells, trainings and tables.")] = Path(
+        "benchmark"
+    ),
+    from_: Annotated[
+        Path | None,
+        typer.Option("--from", help="Train nothing: tables of all cells of this folder."),
+    ] = None,
+) -> None:
+    """Train and score methods on the same data, seed by seed, and put them into one table.
+
+    Example: medmnist-det benchmark --methods baseline,dawid-skene,oracle
+
+    Killed or stopped, the same command goes on; one method or seed more costs
+    only what is missing. The folder gets cells/ (a small file each), runs/
+    (checkpoints, predictions), data/, table.md, .csv, .json, .tex and figures/.
+    """
+    import shlex
+    import sys
+
+    from evaluation.benchmark.budgets import budget_of
+    from evaluation.benchmark.cells import read_cells, refuse_mixed
+    from evaluation.benchmark.figures import write_figures
+    from evaluation.benchmark.files import shown, write_tables
+    from evaluation.benchmark.table import blocks
+
+    if from_ is not None:
+        cells, specs = read_cells(from_ / "cells"), ()
+        refuse_mixed((cell for cell in cells if cell.error is None), from_ / "cells")
+        if not cells:
+            raise InputError(f"{from_}: has no cells; name a folder that benchmark made")
+        out = from_
+    else:
+        from medmnist_det.front.benchmark import Asked, default_workers, processes
+        from medmnist_det.front.benchmark import benchmark as make
+        from medmnist_det.front.given import given_of, score_given
+        from medmnist_det.front.plan import seeds_of, settings_of, specs_of
+        from medmnist_det.terminal.cells import cells as display
+
+        given = [given_of(text) for text in predictions or ()]
+        numbers_of = None if images is None else whole_numbers("--images", images)
+        cost = budget_of(budget, images=numbers_of, epochs=epochs, model=model, canvas=canvas)
+        settings = settings_of(words(presets) or [], sweep or [])
+        specs = specs_of(words(methods) or [], settings, seeds_of(seeds, cost), cost, split)
+        asked = Asked(
+            specs=specs, digits=digits, digits_root=digits_root, device=device,
+            command=shlex.join(["medmnist-det", *sys.argv[1:]]),
+        )  # fmt: skip
+        workers = workers or default_workers(device)
+        with display() as watch, processes(workers) as executor:
+            cells = make(asked, out, executor, workers=workers, watch=watch)
+        others, warnings = score_given(given, asked, out, cells)
+        tell("warning", warnings)
+        cells += others
+    found = blocks(cells, specs)
+    stdout().print(shown(found))
+    written = [*write_tables(out, found), *write_figures(out / "figures", found)]
+    say(f"written: {out}, {len(written)} files of tables and figures")
+    if failed := [cell for cell in cells if cell.error is not None]:
+        tell("failed", (f"{cell.spec.name}: {cell.why}" for cell in failed))
+        raise typer.Exit(1)

@@ -21,6 +21,7 @@ PAGES = (
     "docs/evaluation.md",
     "docs/reference.md",
     "docs/python.md",
+    "docs/benchmark.md",
 )
 
 # Two or more blanks set what a line says about its command apart from it.
@@ -64,7 +65,11 @@ def here(tmp_path, monkeypatch):
 
 
 def test_every_shown_command_and_script_works_in_order(here):
-    small = "--train 60 --val 20 --test 20 --canvas 96 --digits optdigits"
+    tiny = "--seeds 20 --images 60,20,20 --epochs 1 --canvas 96 --digits optdigits --workers 1"
+    small = {
+        "generate": "--train 60 --val 20 --test 20 --canvas 96 --digits optdigits",
+        "benchmark": tiny,
+    }
     for page in PAGES:
         if page == "docs/reference.md":
             shutil.rmtree("runs")  # it shows how runs begin
@@ -72,6 +77,6 @@ def test_every_shown_command_and_script_works_in_order(here):
             if isinstance(one, str):
                 exec(compile(one, page, "exec"), {"__name__": "shown"})
                 continue
-            words = [*one, *shlex.split(small)] if one[0] == "generate" else one
+            words = one if "--from" in one else [*one, *shlex.split(small.get(one[0], ""))]
             result = CliRunner().invoke(app, words)
             assert result.exit_code == 0, f"{page}: {' '.join(one)}\n{result.output}"

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal, TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from medmnist_det.errors import InputError, shown
 
@@ -108,6 +109,21 @@ def repeatable(device: torch.device) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before)
         memory.fill_uninitialized_memory = filling
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread inside the block: trainings beside each other fight over cores.
+
+    The number of threads is one of the things on which the last bits of weights depend.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

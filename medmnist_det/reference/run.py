@@ -1,4 +1,4 @@
-"""A whole run of the reference: labels, training, predictions for the test split, in one folder."""
+"""A whole run of the reference: labels, training, predictions for a split, in one folder."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def run(
     *,
     aggregate: Callable[[Folder, str], None],
     fuse: Callable[[LabelSet], Labels],
-    score: Score,
+    score: Score | None,
+    split: Split = "test",
     device: str = "auto",
     compile: bool = False,  # noqa: A002
     resume: bool = False,
@@ -59,19 +60,19 @@ def run(
     training: Training = silent,
     note: Callable[[str], None] = lambda _: None,
 ) -> Path | None:
-    """Train, predict the test split and return the run's folder; None in any but the first process.
+    """Train, predict a split and return the run's folder; None in any but the first process.
 
     ``options`` are those of the recipe by name; what is None is left to the device, or to the run
     that is resumed. What stands on this package is handed in: ``aggregate`` makes sure that a data
-    folder holds a method's fused labels, ``score`` scores boxes, ``fuse`` makes one label set of
-    the boxes of several detectors, who come as raters. The folder gets ``checkpoint.pt``,
-    ``history.json``, ``curves.png`` and ``preds.json``; for an ensemble, a folder of each detector
-    has the first three. ``note`` is told, in a sentence, what more epochs mean for a run that is
-    resumed. Raises InputError.
+    folder holds a method's fused labels, ``score`` scores boxes (None: no validation), ``fuse``
+    makes one label set of the boxes of several detectors, who come as raters. The folder gets
+    ``checkpoint.pt``, ``history.json``, ``curves.png`` and the split's :func:`predictions_file`;
+    for an ensemble, a folder of each detector has the first three. ``note`` is told, in a
+    sentence, what more epochs mean for a run that is resumed. Raises InputError.
     """
     folder = Folder.open(data)
-    _refuse_without(folder, "train", "test")
-    test = folder.truth("test")
+    _refuse_without(folder, "train", split)
+    table = folder.truth(split)
     with together(device) as where, _keeping():
         recipe = recipe_of(options, where)
         out = out or beside(RUNS / f"{folder_name(recipe.method)}-{recipe.model}-{recipe.seed}")
@@ -87,12 +88,17 @@ def run(
                 compile=compile, score=score, stage=stage, training=training,
             )  # fmt: skip
             if rank() == 0:
-                found.append(_predicted(folder, test, checkpoint, where, stage))
+                found.append(_predicted(folder, split, table, checkpoint, where, stage))
         if rank() != 0:
             return None
-        labels = found[0] if recipe.method != "ensemble" else fuse(_as_crowd(test, found))
-        write_results(out / PREDICTIONS, replace(test, labels=labels))
+        labels = found[0] if recipe.method != "ensemble" else fuse(_as_crowd(table, found))
+        write_results(predictions_file(out, split), replace(table, labels=labels))
     return out
+
+
+def predictions_file(out: Path, split: Split = "test") -> Path:
+    """Return where a run's folder holds what was found in a split."""
+    return out / (PREDICTIONS if split == "test" else f"{split}-{PREDICTIONS}")
 
 
 def train_folder(
@@ -156,16 +162,21 @@ def _validation(
 
 
 def _predicted(
-    folder: Folder, test: LabelSet, checkpoint: Checkpoint, device: torch.device, stage: Stage
+    folder: Folder,
+    split: Split,
+    table: LabelSet,
+    checkpoint: Checkpoint,
+    device: torch.device,
+    stage: Stage,
 ) -> Labels:
-    """Return what the detector finds in the test split."""
+    """Return what the detector finds in a split, whose images ``table`` lists."""
     recipe, detector = checkpoint.recipe, on_device(checkpoint.detector(), device)
-    what = "Predicting the test split"
-    with _reporting_memory(recipe, device), stage(what, len(test.images)) as advance:
+    what = f"Predicting the {split} split"
+    with _reporting_memory(recipe, device), stage(what, len(table.images)) as advance:
         return predict_files(
             detector,
-            folder.images("test"),
-            test.images,
+            folder.images(split),
+            table.images,
             precision=recipe.precision,
             progress=advance,
         )

@@ -157,7 +157,7 @@ _helpers_job: list[Job] = []
 
 def _start_helper(bare: Job, counts: dict[Split, int], shared: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process ends them
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     _one_thread_for_products()
     every = np.frombuffer(shared, dtype=np.uint8).reshape(-1, SIDE, SIDE)
     parts = np.split(every, np.cumsum(list(counts.values()))[:-1])
@@ -165,7 +165,7 @@ def _start_helper(bare: Job, counts: dict[Split, int], shared: Any) -> None:
     _helpers_job.append(replace(bare, digits=replace(bare.digits, images=images)))
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Leave when the first process is gone, killed perhaps: the pool would wait for it forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:

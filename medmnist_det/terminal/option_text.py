@@ -42,8 +42,20 @@ def numbers(option: str, given: str | float | Iterable[float] | None) -> list[fl
 def pair(option: str, given: str | Iterable[float]) -> tuple[int, int]:
     """Return two whole numbers. Raises InputError that names the option."""
     found = numbers(option, given) or []
-    if len(found) != 2 or not all(one.is_integer() and abs(one) < _MOST for one in found):
+    if len(found) != 2 or not all(map(_is_whole, found)):
         raise InputError(
             f"{option} {shown(given)} is not two whole numbers with a comma, such as 10,99"
         )
     return int(found[0]), int(found[1])
+
+
+def whole_numbers(option: str, text: str) -> tuple[int, ...]:
+    """Return the whole numbers between commas. Raises InputError that names the option."""
+    found = numbers(option, text) or []
+    if not all(map(_is_whole, found)):
+        raise InputError(f"{option} {shown(text)} is no whole number, nor such with commas")
+    return tuple(map(int, found))
+
+
+def _is_whole(number: float) -> bool:
+    return number.is_integer() and abs(number) < _MOST

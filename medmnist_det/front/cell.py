@@ -1,0 +1,257 @@
+"""One cell of the benchmark, from its data set to its file: what worker processes do."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annotators.aggregation import fuse_missing
+from annotators.infer.methods.wbf import wbf
+from annotators.known import read_known_raters
+from annotators.recovery import recovery
+from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
+from annotators.simulate.options import PRESET_IMAGES
+from evaluation.assessment import Assessment, Options, assess
+from evaluation.benchmark.budgets import Budget
+from evaluation.benchmark.cells import Cell, Data, Made, Score, Setting, Spec, write_cell
+from evaluation.quality import Quality, quality_of
+from evaluation.read.source import open_truth
+from evaluation.show.json_file import as_dict
+from medmnist_det import __version__
+from medmnist_det.errors import InputError, RefusedError
+from medmnist_det.folder import Folder
+from medmnist_det.front.plan import crowd_of, method_of, recipe_options
+from medmnist_det.generation import DIGIT_CLASSES, Plan, generate
+from medmnist_det.hashes import file_hash
+from medmnist_det.labels import SPLITS, LabelSet
+from medmnist_det.reference.device import one_thread, pick_device
+from medmnist_det.reference.lessons import Weighting, fused_by, lessons
+from medmnist_det.scenes.composer import SceneOptions, default_side
+from medmnist_det.scenes.digits import Source, load_digits
+
+if TYPE_CHECKING:
+    from medmnist_det.reference.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataJob:
+    """A data set that cells share, and the fused labels that they need of it."""
+
+    path: Path
+    setting: Setting
+    seed: int
+    budget: Budget
+    fused: tuple[str, ...]
+    digits: Source
+    digits_root: Path | None
+
+
+def prepare(job: DataJob) -> Data:
+    """Make a data set and its fused labels as far as they are not there; say what it is.
+
+    Raises InputError.
+    """
+    with one_thread():
+        crowd, names = crowd_of(job.setting), DIGIT_CLASSES.names
+        drawn = draw_annotators(crowd, len(names), job.seed)
+        simulated = SimulatedCrowd(annotators=drawn, seed=job.seed, class_names=names)
+        usual, canvas = PRESET_IMAGES[job.setting.preset], job.budget.canvas
+        plan = Plan(
+            scenes=SceneOptions(canvas=canvas, side=default_side(canvas)),
+            images={split: getattr(job.budget, split) or usual[split] for split in SPLITS},
+            seed=job.seed,
+        )
+        folder = generate(job.path, plan, load_digits(job.digits, job.digits_root), simulated)
+        for method in job.fused:
+            fuse_missing(folder, method)
+    return data_of(folder)
+
+
+def data_of(folder: Folder) -> Data:
+    """Return what a data set is known by."""
+    digits = folder.manifest["digits"]
+    source = digits["source"] if digits["original"] else f"{digits['source']}, not the original"
+    return Data(digits=source, fingerprint=folder.manifest["fingerprint"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A cell to be made, and where everything of it lies."""
+
+    spec: Spec
+    data: Path
+    #: Folder of the training, which is gone on with where it was stopped.
+    run: Path
+    #: Folder of the cells' files.
+    cells: Path
+    device: str
+    command: str
+
+
+def work(task: Task) -> Cell:
+    """Train, predict and score a cell; write its file last of all and return what it says.
+
+    What was done before is not done again. What goes wrong is recorded in the file, but for what
+    the system refuses (a full disk): that raises RefusedError and leaves the cell to be made.
+    """
+    made = made_here(task.command)
+    try:
+        with one_thread():
+            cell = _done(task, made)
+    except RefusedError:
+        raise
+    except InputError as error:
+        cell = Cell(spec=task.spec, made=made, error=str(error))
+    except Exception:
+        cell = Cell(spec=task.spec, made=made, error=traceback.format_exc(limit=-8))
+    write_cell(task.cells, cell)
+    return cell
+
+
+def _done(task: Task, made: Made) -> Cell:
+    from medmnist_det.reference.run import predictions_file, run
+
+    spec, clock, resumed = task.spec, time.process_time(), _begun(task)
+    method, changes = method_of(spec.method)
+    run(
+        task.data, task.run, recipe_options(spec), device=task.device, resume=resumed,
+        aggregate=_fuse,
+        fuse=lambda crowd: wbf(crowd).labels, score=None, split=spec.split,
+    )  # fmt: skip
+    folder = Folder.open(task.data)
+    preds = predictions_file(task.run, spec.split)
+    found = assess(open_truth(task.data, spec.split, None), preds, Options())
+    checkpoints = _checkpoints(task.run)
+    first = checkpoints[0]
+    return Cell(
+        spec=spec,
+        made=replace(made, device=pick_device(task.device).type, precision=first.recipe.precision),
+        data=data_of(folder),
+        lessons=first.taught["lessons"] if len(checkpoints) == 1 else None,
+        predictions=file_hash(preds),
+        recipe=asdict(first.recipe),
+        minutes=sum(one.history[-1]["seconds"] for one in checkpoints) / 60,
+        cpu_minutes=None if resumed else (time.process_time() - clock) / 60,
+        labels=_label_quality(folder, method, changes),
+        recovery=_recovery(folder, method),
+        **scores_of(found),
+    )
+
+
+def _fuse(folder: Folder, method: str) -> None:
+    fuse_missing(folder, method)
+
+
+def _begun(task: Task) -> bool:
+    """Say whether there is a training to go on with.
+
+    Raises InputError where it was begun with other options than a new one would have.
+    """
+    from medmnist_det.reference.recipe import recipe_of
+
+    wanted = recipe_of(recipe_options(task.spec), pick_device(task.device))
+    begun = _checkpoints(task.run)
+    for one in begun:
+        if replace(one.recipe, method=wanted.method) != wanted:
+            raise InputError(
+                f"{task.run}: holds a training that was begun with other options than this version "
+                "has; remove the folder"
+            )
+    return bool(begun)
+
+
+def _checkpoints(run: Path) -> list[Checkpoint]:
+    """Return the checkpoints of a run, those of an ensemble by the names of their folders."""
+    from medmnist_det.reference.checkpoint import load_checkpoint
+    from medmnist_det.runs import CHECKPOINT
+
+    return [load_checkpoint(file) for file in sorted(run.rglob(CHECKPOINT))]
+
+
+def scores_of(found: Assessment) -> dict[str, Any]:
+    """Return scores and details of a cell by the names of its fields."""
+    content = as_dict(found)
+    scores = {
+        name: Score(
+            value=one["value"],
+            low=(one["interval"] or {}).get("low"),
+            high=(one["interval"] or {}).get("high"),
+        )
+        for name, one in content["scores"].items()
+    }
+    kept = ("engine", "images", "objects", "boxes", "coco", "classes", "sizes")
+    return {"scores": scores, "details": {name: content[name] for name in kept}}
+
+
+def _label_quality(
+    folder: Folder, method: str, changes: Mapping[str, Any]
+) -> dict[str, float | None] | None:
+    """Return how good the training labels of a method are; of several raters, the mean.
+
+    None for the truth itself.
+    """
+    if method == "oracle":
+        return None
+    which = "baseline" if method == "ensemble" else method
+    known = {name: value for name, value in changes.items() if name in Weighting.__annotations__}
+    label_set = lessons(folder, "train", which, Weighting(**known)).label_set
+    truth = folder.truth("train")
+    if label_set.raters is None or method.startswith("rater:"):
+        return _shares([quality_of(_kept(truth, label_set), label_set.labels)])
+    raters = range(len(label_set.raters))
+    return _shares([quality_of(truth, label_set.labels.of_rater(k)) for k in raters])
+
+
+def _kept(truth: LabelSet, label_set: LabelSet) -> LabelSet:
+    """Return the truth of the images that labels are about."""
+    there = set(label_set.images.ids)
+    return truth.keep_images(np.array([key in there for key in truth.images.ids]))
+
+
+_SHARES = ("precision", "recall", "class_accuracy", "mean_iou")
+
+
+def _shares(found: list[Quality]) -> dict[str, float | None]:
+    values = {name: [getattr(one, name) for one in found] for name in _SHARES}
+    known = {name: [v for v in column if v is not None] for name, column in values.items()}
+    return {name: float(np.mean(column)) if column else None for name, column in known.items()}
+
+
+def _recovery(folder: Folder, method: str) -> dict[str, float | None] | None:
+    """Return the errors of the raters that a method's fused labels estimate; None where none are.
+
+    Classes weigh alike, as the digits of scenes do.
+    """
+    fused = fused_by(method)
+    raters = None if fused is None else folder.fused("train", fused).raters
+    if raters is None:
+        return None
+    truth = read_known_raters(folder.annotators_file).columns()
+    bias = [one["box_bias"] for one in raters]
+    estimate = {
+        "matrix": np.array([one["matrix"] for one in raters]),
+        "spurious": np.array([one["spurious"] for one in raters]),
+        "prior": truth["prior"],
+        "box_bias": None if None in bias else np.array(bias),
+    }
+    return asdict(recovery(estimate, truth))
+
+
+def made_here(command: str) -> Made:
+    """Return what makes cells on this machine, but for the device."""
+    from importlib.metadata import version
+
+    packages = {name: version(name) for name in ("torch", "numpy", "hotcoco")}
+    return Made(
+        command=command,
+        versions={"medmnist-det": __version__, "python": platform.python_version(), **packages},
+        machine=f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores",
+    )
