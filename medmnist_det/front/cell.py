@@ -234,7 +234,7 @@ def _recovery(folder: Folder, method: str) -> dict[str, float | None] | None:
     raters = None if fused is None else folder.fused("train", fused).raters
     if raters is None:
         return None
-    truth = read_known_raters(folder.annotators_file).columns()
+    truth = read_known_raters(folder.annotators_file, folder.crowd("train")).columns()
     bias = [one["box_bias"] for one in raters]
     estimate = {
         "matrix": np.array([one["matrix"] for one in raters]),
