@@ -648,6 +648,14 @@ def train_reference(
             "--weigh-objectness", help="Weights count in objectness, too.", show_default="no"
         ),
     ] = None,
+    refine: Annotated[
+        bool | None,
+        typer.Option(
+            "--refine/--no-refine",
+            help="Look at every box's own region once more, closely, and move its edges.",
+            show_default="refine",
+        ),
+    ] = None,
     device: _Device = "auto",
     precision: Annotated[
         Literal["auto", "bfloat16", "float32"],
@@ -696,6 +704,7 @@ def train_reference(
         "confidence": confidence,
         "normalise_weights": normalise_weights,
         "weigh_objectness": weigh_objectness,
+        "refine": refine,
         "precision": precision,
         "seed": seed,
     }
