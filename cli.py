@@ -113,6 +113,10 @@ def generate(
     count: Annotated[str, typer.Option(help="Fewest,most digits of an image with any.")] = "1,9",
     empty: Annotated[float, typer.Option(help="Share of images without a digit.")] = 0.55,
     max_iou: Annotated[float, typer.Option(help="Digits overlap less than this.")] = 0.25,
+    background: Annotated[
+        Literal["black", "noise", "texture"],
+        typer.Option(help="What lies behind the digits; the labels stay the same."),
+    ] = "black",
     seed: _Seed = 0,
     workers: Annotated[
         int | None, typer.Option(help="Processes; all cores by default. Changes only the time.")
@@ -146,6 +150,7 @@ def generate(
         count=pair("--count", count),
         empty=empty,
         max_iou=max_iou,
+        background=background,
     )
     usual = PRESET_IMAGES[preset]
     plan = Plan(
