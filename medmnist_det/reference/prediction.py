@@ -133,8 +133,7 @@ def _no_box(images: int) -> Labels:
 
 # Boxes of an image that are looked at: an untrained network is unsure of everything.
 _CANDIDATES = 1000
-# Least objectness of a box that is refined. Those below are hundreds in the first epochs, and decide
-# nothing later: of an object they are the second best.
+# Least objectness of a box that is refined: the others are hundreds in the first epochs.
 _LIKELY = 0.01
 
 

@@ -93,13 +93,18 @@ class Sure(torch.nn.Module):
         return logits
 
 
-def test_edges_are_moved_where_the_refinement_sees_them(detector, folder):
+def test_edges_are_moved_where_the_refinement_sees_them(detector, folder, monkeypatch):
     table = named_images(folder)
     images = read_images(folder, table)
     detector.refiner = None
     before = predict(detector, images, table)
     low, high = PLACES * 5 // 12, PLACES * 7 // 12
     detector.refiner = Sure(low, low, high, high)
+    # What is hardly an object is left where it is.
+    with monkeypatch.context() as patch:
+        patch.setattr(prediction, "_LIKELY", float(before.score.max()) * 4)
+        np.testing.assert_array_equal(predict(detector, images, table).box, before.box)
+    monkeypatch.setattr(prediction, "_LIKELY", 0.0)
     after = predict(detector, images, table)
     np.testing.assert_array_equal(after.score, before.score)
     side = np.tile(before.box[:, 2:] - before.box[:, :2], 2)
