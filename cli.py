@@ -716,7 +716,7 @@ def train_reference(
     folder = run(
         data, out, options, device=device, compile=compile, resume=resume,
         aggregate=aggregate, score=headline, fuse=lambda crowd: wbf(crowd).labels,
-        stage=progress, training=training,
+        stage=progress, training=training, note=lambda sentence: tell("note", (sentence,)),
     )  # fmt: skip
     if folder is None:
         return
