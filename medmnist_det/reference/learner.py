@@ -121,16 +121,21 @@ class Taught(torch.nn.Module):
         with autocast(images.device, precision):
             outputs = self.net(images)
         losses = detection_loss(outputs, targets, self.model, self.recipe.loss)
-        if self.model.refiner is None:
+        refiner = self.model.refiner
+        if refiner is None:
             return losses
-        refinement = refinement_loss(outputs, images, targets, self.model, precision, random)
+        refinement = refinement_loss(
+            outputs, images, targets, self.model, refiner, precision, random
+        )
         return losses._replace(total=losses.total + refinement, refinement=refinement)
 
 
 def _apart(model: Detector) -> tuple[list[Tensor], list[Tensor]]:
     """Return the parameters of the detector alone, and those of its refinement, if it has one."""
-    alone = [one for name, one in model.named_parameters() if not name.startswith("refiner.")]
-    return alone, [] if model.refiner is None else list(model.refiner.parameters())
+    parts: tuple[list[Tensor], list[Tensor]] = [], []
+    for name, one in model.named_parameters():
+        parts[name.startswith("refiner.")].append(one)
+    return parts
 
 
 def parameters(model: Detector) -> tuple[list[Tensor], list[Tensor]]:

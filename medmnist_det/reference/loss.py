@@ -13,7 +13,7 @@ from torchvision.ops import generalized_box_iou_loss
 from medmnist_det.errors import InputError
 from medmnist_det.reference.device import autocast
 from medmnist_det.reference.model import Detector, box_of, located
-from medmnist_det.reference.refine import place_loss, regions, seen
+from medmnist_det.reference.refine import Refiner, place_loss, regions, seen
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, UInt8
@@ -135,6 +135,7 @@ def refinement_loss(
     images: UInt8[Tensor, "b 1 h w"],
     targets: Targets,
     model: Detector,
+    refiner: Refiner,
     precision: str,
     random: torch.Generator,
 ) -> Tensor:
@@ -152,7 +153,7 @@ def refinement_loss(
     region = regions(_nudged(own.flatten(0, 1), random))
     pixels = seen(images, image, region)
     with autocast(images.device, precision):
-        logits = model.refiner(pixels)
+        logits = refiner(pixels)
     each = place_loss(logits, region, lesson.flatten(0, 1))
     return (weight * each).sum() / (weight > 0).sum().clamp(min=1)
 

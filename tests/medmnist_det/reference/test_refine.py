@@ -134,7 +134,7 @@ def batch(seed, number=3):
 
 def taught(net, raws, images, targets, seed=0):
     random = torch.Generator().manual_seed(seed)
-    return refinement_loss(raws, images, targets, net, "float32", random)
+    return refinement_loss(raws, images, targets, net, net.refiner, "float32", random)
 
 
 def overlap(a, b):
