@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LOSSES = {"total": INK, "box": COLOURS[3], "objectness": COLOURS[1], "classes": COLOURS[2]}
+_LOSSES = {
+    "total": INK,
+    "box": COLOURS[3],
+    "objectness": COLOURS[1],
+    "classes": COLOURS[2],
+    "refinement": COLOURS[0],
+}
 _SCORES = {"mAP@0.4": COLOURS[5], "mAP@[.5:.95]": COLOURS[6]}
 
 

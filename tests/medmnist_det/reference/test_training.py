@@ -90,6 +90,9 @@ def test_the_detector_learns_the_same_whether_its_boxes_are_refined_or_not(learn
     rest = {name: one for name, one in with_it.weights.items() if not name.startswith("refiner.")}
     assert len(rest) < len(with_it.weights)
     assert same(rest, without.weights)
+    terms = with_it.history[0]["loss"]
+    assert terms.pop("refinement") > 1
+    assert without.history[0]["loss"].keys() == terms.keys()  # no curve of a term that is not there
 
 
 def moved(known):
