@@ -16,7 +16,7 @@ from medmnist_det.labels import Images, Labels
 from medmnist_det.reference.device import autocast
 from medmnist_det.reference.model import Detector, decode
 from medmnist_det.reference.pixels import padded_size, read_images
-from medmnist_det.reference.refine import edges, regions, seen
+from medmnist_det.reference.refine import edges, regions, scatter, seen
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, UInt8
@@ -110,7 +110,8 @@ def predict(
             # A mean of boxes at the edge may round beyond it.
             box = torch.minimum(box, limit[k])
             likely = int((sure > _LIKELY).sum())  # the surest come first
-            box[:likely] = _refined(model, part[k : k + 1], box[:likely], limit[k], precision)
+            box[:likely], fit = _refined(model, part[k : k + 1], box[:likely], limit[k], precision)
+            sure[:likely] *= fit
             found = _reported(box, sure, classes, options)
             box, score, label = (column.cpu().numpy() for column in found)
             columns.append([np.full(len(box), start + k), box, score, label])
@@ -135,6 +136,8 @@ def _no_box(images: int) -> Labels:
 _CANDIDATES = 1000
 # Least objectness of a box that is refined: the others are hundreds in the first epochs.
 _LIKELY = 0.01
+# How much the scatter of a box's edges, in its sides, takes from its score.
+_STRICTNESS = 4.0
 
 
 def _objects(
@@ -160,13 +163,15 @@ def _refined(
     box: Float[Tensor, "n 4"],
     limit: Float[Tensor, " 4"],
     precision: str,
-) -> Float[Tensor, "n 4"]:
+) -> tuple[Float[Tensor, "n 4"], Float[Tensor, " n"]]:
     """Return boxes of an image, cut to it, with their edges where a closer look finds them.
 
-    A box that would be turned inside out stays where it is.
+    And for each a factor of its score, 1 at most, that is small where edges may as well be
+    elsewhere: a score should tell how well a box fits, too. A box that would be turned inside out
+    stays where it is.
     """
     if model.refiner is None or len(box) == 0:
-        return box
+        return box, torch.ones_like(box[:, 0])
     region = regions(box)
     pixels = seen(image, torch.zeros_like(box[:, 0]), region)
     with autocast(box.device, precision):
@@ -174,7 +179,7 @@ def _refined(
     _refuse_no_numbers(logits)
     moved = torch.minimum(edges(logits, region).clamp(min=0), limit)
     whole = (moved[:, 2:] > moved[:, :2]).all(dim=1, keepdim=True)
-    return torch.where(whole, moved, box)
+    return torch.where(whole, moved, box), torch.exp(-_STRICTNESS * scatter(logits))
 
 
 def _refuse_no_numbers(*outputs: Tensor) -> None:

@@ -116,6 +116,31 @@ def test_edges_are_moved_where_the_refinement_sees_them(detector, folder, monkey
     np.testing.assert_allclose(after.box[wide], (start + 1.5 * places * side)[wide], atol=1e-2)
 
 
+def test_a_box_whose_edges_may_as_well_be_elsewhere_scores_less(detector, folder, monkeypatch):
+    monkeypatch.setattr(prediction, "_LIKELY", 0.0)
+    table = named_images(folder)
+    images = read_images(folder, table)
+    detector.refiner = Sure(PLACES // 4, PLACES // 4, PLACES // 2, PLACES // 2)
+    sure = predict(detector, images, table)
+    unsure = Sure(PLACES // 4, PLACES // 4, PLACES // 2, PLACES // 2)
+    one_edge = unsure.forward
+
+    def wavering(pixels):
+        logits = one_edge(pixels)
+        logits[:, 3, PLACES // 2 + 12] = 99.0  # as likely 12 places farther
+        return logits
+
+    unsure.forward = wavering
+    detector.refiner = unsure
+    found = predict(detector, images, table, options=PredictOptions(score=1e-6))
+    scatter = 6 / PLACES * 1.5 / 4
+    expected = sure.score * np.exp(-prediction._STRICTNESS * scatter)
+    assert (found.score[: len(sure)] < sure.score.max()).all()
+    for image in range(3):
+        best = found.score[found.image == image].max()
+        assert best == pytest.approx(expected[sure.image == image].max(), rel=1e-5)
+
+
 def test_a_box_that_would_be_turned_inside_out_stays(detector, folder):
     table = named_images(folder)
     images = read_images(folder, table)

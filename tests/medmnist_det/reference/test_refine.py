@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from medmnist_det.reference import loss, refine
 from medmnist_det.reference.loss import Targets, refinement_loss
 from medmnist_det.reference.model import SIZES, Detector, located
-from medmnist_det.reference.refine import PLACES, Refiner, edges, place_loss, regions, seen
+from medmnist_det.reference.refine import PLACES, Refiner, edges, place_loss, regions, scatter, seen
 
 SIDE = 64
 
@@ -84,6 +84,15 @@ def test_where_raters_draw_an_edge_most_often_is_where_it_is():
     mean = float((often * (torch.arange(PLACES) + 0.5)).sum())
     assert mean == pytest.approx(41.0, abs=1e-3)
     assert float(found[0, 0]) == pytest.approx(40.5, abs=0.01)
+
+
+def test_the_scatter_of_edges_is_their_deviation_in_sides_of_the_box():
+    logits = torch.full((1, 4, PLACES), -99.0)
+    logits[0, :3, 7] = 0.0  # three edges are sure
+    logits[0, 3, [20, 84]] = 0.0  # one is here or there
+    # Half of 64 places, of which the region has PLACES and a side and a half.
+    expected = 32 / PLACES * 1.5 / 4
+    torch.testing.assert_close(scatter(logits), torch.tensor([expected]), atol=1e-4, rtol=1e-4)
 
 
 def test_each_box_is_looked_at_alone_and_in_its_own_image():
