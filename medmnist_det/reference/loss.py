@@ -121,7 +121,7 @@ def detection_loss(
 
 
 # Lessons of an image that the refinement learns from, at most: more cost more than they teach.
-_REFINED = 4
+_REFINED = 2
 # The detector's surest boxes of an image, among which a lesson's own is sought.
 _SUREST = 300
 # Least overlap of a lesson and its own box: below, they may mean two objects.
