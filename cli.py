@@ -166,6 +166,10 @@ def generate(
     count: Annotated[str, typer.Option(help="Fewest,most digits of an image with any.")] = "1,9",
     empty: Annotated[float, typer.Option(help="Share of images without a digit.")] = 0.55,
     max_iou: Annotated[float, typer.Option(help="Digits overlap less than this.")] = 0.25,
+    background: Annotated[
+        Literal["black", "noise", "texture"],
+        typer.Option(help="What lies behind the digits; the labels stay the same."),
+    ] = "black",
     seed: _Seed = 0,
     workers: Annotated[
         int | None, typer.Option(help="Processes; all cores by default. Changes only the time.")
@@ -190,7 +194,8 @@ def generate(
     plan, simulated = planned(
         preset=preset, annotators=annotators, proficiency=proficiency, family=family,
         box_noise=box_noise, spurious=spurious, coverage=coverage, train=train, val=val, test=test,
-        canvas=canvas, side=side, count=count, empty=empty, max_iou=max_iou, seed=seed,
+        canvas=canvas, side=side, count=count, empty=empty, max_iou=max_iou,
+        background=background, seed=seed,
     )  # fmt: skip
     with err.status("Fetching digits ..."):
         pool = load_digits(digits, digits_root)
@@ -720,6 +725,14 @@ def train_reference(
             "--weigh-objectness", help="Weights count in objectness, too.", show_default="no"
         ),
     ] = None,
+    refine: Annotated[
+        bool | None,
+        typer.Option(
+            "--refine/--no-refine",
+            help="Look at every box's own region once more, closely, and move its edges.",
+            show_default="refine",
+        ),
+    ] = None,
     device: _Device = "auto",
     precision: Annotated[
         Literal["auto", "bfloat16", "float32"],
@@ -758,6 +771,7 @@ def train_reference(
         "confidence": confidence,
         "normalise_weights": normalise_weights,
         "weigh_objectness": weigh_objectness,
+        "refine": refine,
         "precision": precision,
         "seed": seed,
     }

@@ -256,11 +256,14 @@ def write_digests(path: Path, digests: bytes) -> None:
 
 def _describe(plan: Plan, digits: Digits, crowd: Crowd) -> dict[str, Any]:
     """Return what makes this data set the one that it is, as it stands in the manifest."""
+    scenes = orjson.loads(orjson.dumps(asdict(plan.scenes)))
+    if scenes["background"] == "black":
+        del scenes["background"]  # what every data set had before there were others
     return {
         "options": {
             "seed": plan.seed,
             "images": plan.images,
-            "scenes": orjson.loads(orjson.dumps(asdict(plan.scenes))),
+            "scenes": scenes,
             "annotators": crowd.describe_options(),
         },
         "digits": {
@@ -303,8 +306,10 @@ def _differences(theirs: Any, ours: dict[str, Any]) -> str:
 
     def compare(a: Any, b: Any, name: str) -> None:
         if isinstance(b, dict):
-            for key, value in b.items():
-                compare(a.get(key) if isinstance(a, dict) else None, value, f"{name} {key}".strip())
+            a = a if isinstance(a, dict) else {}
+            # A manifest says more than what was asked for; its options do not.
+            for key in b if not name else b | a:
+                compare(a.get(key), b.get(key), f"{name} {key}".strip())
         elif a != b:
             plain = all(isinstance(value, str | int | float) for value in (a, b))
             found.append(f"{name}: {a} there, {b} asked for" if plain else name)

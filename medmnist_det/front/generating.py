@@ -13,6 +13,7 @@ from medmnist_det.arguments import called_from_python
 from medmnist_det.folder import Folder, Layout
 from medmnist_det.generation import DIGIT_CLASSES, Plan
 from medmnist_det.labels import Split
+from medmnist_det.scenes.background import Background
 from medmnist_det.scenes.composer import SceneOptions, default_side
 from medmnist_det.scenes.digits import Digits, load_digits
 from medmnist_det.scenes.workers import default_workers
@@ -99,6 +100,7 @@ def generate(
     count: str | Sequence[int] = (1, 9),
     empty: float = 0.55,
     max_iou: float = 0.25,
+    background: Background = "black",
     seed: int = 0,
     workers: int | None = 1,
     digits: Literal["auto", "mnist", "optdigits"] = "auto",
@@ -119,7 +121,8 @@ def generate(
     plan, crowd = planned(
         preset=preset, annotators=annotators, proficiency=proficiency, family=family,
         box_noise=box_noise, spurious=spurious, coverage=coverage, train=train, val=val, test=test,
-        canvas=canvas, side=side, count=count, empty=empty, max_iou=max_iou, seed=seed,
+        canvas=canvas, side=side, count=count, empty=empty, max_iou=max_iou,
+        background=background, seed=seed,
     )  # fmt: skip
     pool = load_digits(digits, None if digits_root is None else Path(digits_root))
     return _opened(made(Path(out), plan, pool, crowd, workers=workers, stage=progress))
@@ -142,6 +145,7 @@ def planned(
     count: str | Sequence[int],
     empty: float,
     max_iou: float,
+    background: Background,
     seed: int,
 ) -> tuple[Plan, SimulatedCrowd]:
     """Return what the options of ``generate`` ask for, and who labels it. Raises InputError."""
@@ -155,6 +159,7 @@ def planned(
         count=pair("--count", count),
         empty=empty,
         max_iou=max_iou,
+        background=background,
     )
     usual = PRESET_IMAGES[preset]
     given: dict[Split, int | None] = {"train": train, "val": val, "test": test}

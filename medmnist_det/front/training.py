@@ -52,6 +52,7 @@ def train(
     confidence: Literal["count", "share"] | None = None,
     normalise_weights: bool | None = None,
     weigh_objectness: bool | None = None,
+    refine: bool | None = None,
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     precision: Literal["auto", "bfloat16", "float32"] = "auto",
     compile: bool = False,  # noqa: A002
@@ -74,7 +75,8 @@ def train(
     options = {
         "method": method, "model": model, "epochs": epochs, "batch": batch, "lr": lr,
         "confidence": confidence, "normalise_weights": normalise_weights,
-        "weigh_objectness": weigh_objectness, "precision": precision, "seed": seed,
+        "weigh_objectness": weigh_objectness, "refine": refine, "precision": precision,
+        "seed": seed,
     }  # fmt: skip
     path = data.path if isinstance(data, Folder) else Path(data)
     found = trained(

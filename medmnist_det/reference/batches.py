@@ -28,7 +28,8 @@ class Augmentation:
     #: Whether scenes are moved, as far as nothing leaves the image.
     shift: bool = True
     #: Scenes that are laid on each image one after the other, where that makes no two boxes overlap
-    #: by ``overlap`` or more: the same arithmetic teaches more objects.
+    #: by ``overlap`` or more: the same arithmetic teaches more objects. Only what is mostly black
+    #: is laid, and on what is: the sum of two pictures is no picture.
     overlay: int = 3
     overlap: float = 0.25
     #: Share of the images without a label that an epoch shows.
@@ -74,6 +75,8 @@ class Pool:
         self.targets = targets
         #: Left, top, right and bottom of what is not black.
         self.bounds = _bounds(self.images).cpu()
+        #: Whether an image is mostly black.
+        self.dark = _dark(self.images).cpu()
         labelled = (targets.weight > 0).any(dim=1)
         there = torch.from_numpy(looked)
         #: Rows of the images with a box, and of those without.
@@ -88,6 +91,12 @@ def _bounds(images: UInt8[Tensor, "n 1 h w"]) -> Int[Tensor, "n 4"]:
         columns, rows = (part > 0).any(dim=(1, 2)), (part > 0).any(dim=(1, 3))
         found.append(torch.stack([*_ends(columns), *_ends(rows)], dim=1)[:, [0, 2, 1, 3]])
     return torch.cat(found)
+
+
+def _dark(images: UInt8[Tensor, "n 1 h w"]) -> Bool[Tensor, " n"]:
+    """Return which images have more black pixels than others."""
+    lit = [(part > 0).sum(dim=(1, 2, 3)) for part in images.split(256)]
+    return torch.cat(lit) * 2 < images[0].numel()
 
 
 def _ends(line: Bool[Tensor, "n k"]) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
@@ -139,7 +148,8 @@ class Batches:
             for _ in range(how.overlay):
                 more = labelled[torch.randint(len(labelled), (len(rows),), generator=random)]
                 above = _moved(self.pool, more, how.shift, random)
-                images, targets = _overlaid(images, targets, *above, how.overlap)
+                dark = self.pool.dark[rows] & self.pool.dark[more]
+                images, targets = _overlaid(images, targets, *above, how.overlap, dark)
             yield images, Targets(*(column.to(images.device) for column in _packed(targets)))
 
 
@@ -170,9 +180,10 @@ def _overlaid(
     others: UInt8[Tensor, "b 1 h w"],
     more: Targets,
     overlap: float,
+    dark: Bool[Tensor, " b"],
 ) -> tuple[UInt8[Tensor, "b 1 h w"], Targets]:
-    """Lay an image on each, but where boxes would overlap by ``overlap`` or more."""
-    free = _most_overlap(targets, more) < overlap
+    """Lay an image on each that is ``dark``, but where boxes would overlap too much."""
+    free = dark & (_most_overlap(targets, more) < overlap)
     # As the scenes themselves are composed: added, and clipped at white. 255 - x is what is left.
     laid = free[:, None, None, None].to(images.device)
     images = images + torch.minimum(others * laid, 255 - images)

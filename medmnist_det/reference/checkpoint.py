@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 #: Version of the file's layout. Readers refuse others.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,8 @@ class Checkpoint:
         return self._detector(self.average)
 
     def _detector(self, weights: dict[str, Tensor]) -> Detector:
-        model = Detector(SIZES[self.recipe.model], weights["anchors"], len(self.classes))
+        size, classes = SIZES[self.recipe.model], len(self.classes)
+        model = Detector(size, weights["anchors"], classes, refine=self.recipe.refine)
         model.load_state_dict(weights)
         return model.eval()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from medmnist_det.drawing import (
     BLUE,
+    GREEN,
     INK,
     ORANGE,
     PURPLE,
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LOSSES = {"total": INK, "box": PURPLE, "objectness": BLUE, "classes": ORANGE}
+_LOSSES = {
+    "total": INK,
+    "box": PURPLE,
+    "objectness": BLUE,
+    "classes": ORANGE,
+    "refinement": GREEN,
+}
 _SCORES = {"mAP@0.4": BLUE, "mAP@[.5:.95]": VERMILION}
 
 

@@ -15,8 +15,9 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from medmnist_det.errors import InputError
 from medmnist_det.labels import Labels
 from medmnist_det.reference.device import autocast, fused, on_device
-from medmnist_det.reference.loss import Targets, detection_loss
+from medmnist_det.reference.loss import Losses, Targets, detection_loss, refinement_loss
 from medmnist_det.reference.model import ANCHORS, SIZES, Detector, Size
+from medmnist_det.reference.processes import rank
 from medmnist_det.reference.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ class Learner:
         self.recipe, self.device, self.steps = recipe, device, 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            model = Detector(SIZES[recipe.model], anchors, classes)
+            size = SIZES[recipe.model]
+            model = Detector(size, anchors, classes, refine=recipe.refine)
         self.model = on_device(model, device)
         #: The detector with averaged weights, which is the one to predict with.
         self.average = copy.deepcopy(self.model).eval()
-        # Norms and biases are not pulled towards zero.
+        # Norms and biases are not pulled towards zero, nor is the refinement.
         pulled, free = parameters(self.model)
         groups = [{"params": pulled}, {"params": free, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(
@@ -53,22 +55,22 @@ class Learner:
             weight_decay=recipe.decay,
             fused=fused(device),
         )
-        self.net: torch.nn.Module = self.model
+        self.taught: torch.nn.Module = Taught(self.model, recipe, compile=compile)
         if distributed.is_initialized():
-            self.net = DistributedDataParallel(self.model)
-        if compile:
-            self.net = torch.compile(self.net)  # type: ignore[assignment]
+            self.taught = DistributedDataParallel(self.taught)
 
     def step(self, images: UInt8[Tensor, "b 1 h w"], targets: Targets, progress: float) -> Tensor:
         """Learn from a batch, ``progress`` (0..1) of the way through; return the loss's terms."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.lr * one_cycle(progress)
-        with autocast(self.device, self.recipe.precision):
-            outputs = self.net(images)
-        losses = detection_loss(outputs, targets, self.model, self.recipe.loss)
+        # Every step has random numbers of its own, so that a training can go on at any.
+        seed = (self.recipe.seed * 1_000_003 + self.steps) * 1_009 + rank()
+        losses = self.taught(images, targets, torch.Generator().manual_seed(seed))
         self.optimiser.zero_grad(set_to_none=True)
         losses.total.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        # Apart, so that the detector learns the same with the refinement as without.
+        for part in _apart(self.model):
+            torch.nn.utils.clip_grad_norm_(part, self.recipe.clip)
         self.optimiser.step()
         self._follow()
         return torch.stack(losses).detach()
@@ -98,10 +100,49 @@ class Learner:
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
 
 
+class Taught(torch.nn.Module):
+    """A detector and what it is taught: images and targets in, the terms of the loss out.
+
+    All that learns is used in one forward pass, as processes that train together need it.
+    """
+
+    def __init__(self, model: Detector, recipe: Recipe, *, compile: bool) -> None:  # noqa: A002
+        super().__init__()
+        self.model, self.recipe = model, recipe
+        self.net: torch.nn.Module = model
+        if compile:
+            self.net = torch.compile(model)  # type: ignore[assignment]
+
+    def forward(
+        self, images: UInt8[Tensor, "b 1 h w"], targets: Targets, random: torch.Generator
+    ) -> Losses:
+        """Return the terms of the loss of a batch."""
+        precision = self.recipe.precision
+        with autocast(images.device, precision):
+            outputs = self.net(images)
+        losses = detection_loss(outputs, targets, self.model, self.recipe.loss)
+        refiner = self.model.refiner
+        if refiner is None:
+            return losses
+        refinement = refinement_loss(
+            outputs, images, targets, self.model, refiner, precision, random
+        )
+        return losses._replace(total=losses.total + refinement, refinement=refinement)
+
+
+def _apart(model: Detector) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the parameters of the detector alone, and those of its refinement, if it has one."""
+    parts: tuple[list[Tensor], list[Tensor]] = [], []
+    for name, one in model.named_parameters():
+        parts[name.startswith("refiner.")].append(one)
+    return parts
+
+
 def parameters(model: Detector) -> tuple[list[Tensor], list[Tensor]]:
     """Return the parameters that weight decay pulls towards zero, and the others."""
-    every = list(model.parameters())
-    return [one for one in every if one.ndim > 1], [one for one in every if one.ndim <= 1]
+    alone, refiner = _apart(model)
+    pulled = [one for one in alone if one.ndim > 1]
+    return pulled, [one for one in alone if one.ndim <= 1] + refiner
 
 
 def one_cycle(progress: float) -> float:

@@ -70,6 +70,23 @@ class Lessons:
     #: Images that somebody looked at: of the others nothing is known, not even that they are empty.
     looked: Bool[np.ndarray, " images"]
 
+    def doubts(self) -> list[str]:
+        """Return a sentence for each thing that nobody teaches on purpose; none usually."""
+        labels, names = self.label_set.labels, self.label_set.classes.names
+        found = []
+        boxes = np.bincount(labels.label, minlength=len(names))
+        if len(labels) and not boxes.all():
+            absent = shown(", ".join(np.array(names)[boxes == 0].tolist()))
+            found.append(f"no box is called {absent}: the detector cannot learn what that is")
+        side = (labels.box[:, 2:] - labels.box[:, :2]).round(2)
+        if len(labels) > 1 and (side == side[0]).all():
+            width, height = side[0]
+            found.append(
+                f"all {len(labels):,} boxes are {width:g} x {height:g} px: are these boxes of "
+                "objects, in pixels?"
+            )
+        return found
+
     def digest(self) -> str:
         """Return the hash of all that a detector learns of them."""
         label_set, found = self.label_set, hashlib.sha256()

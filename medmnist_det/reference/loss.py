@@ -1,4 +1,4 @@
-"""What the detector is taught: which cells answer for a box, and the three terms of the loss."""
+"""What the detector is taught: which cells answer for a box, and the terms of the loss."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from torch.nn import functional
 from torchvision.ops import generalized_box_iou_loss
 
 from medmnist_det.errors import InputError
-from medmnist_det.reference.model import Detector, box_of
+from medmnist_det.reference.device import autocast
+from medmnist_det.reference.model import Detector, box_of, located
+from medmnist_det.reference.refine import Refiner, place_loss, regions, seen
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Bool, Float, Int, UInt8
     from torch import Tensor
 
 
@@ -31,7 +33,7 @@ class Targets(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class LossOptions:
-    """Shares of the three terms. Raises InputError for values out of bounds."""
+    """Shares of the terms. Raises InputError for values out of bounds."""
 
     box: float = 10.0
     #: Of the sum over an image's cells.
@@ -62,6 +64,7 @@ class Losses(NamedTuple):
     box: Tensor
     objectness: Tensor
     classes: Tensor
+    refinement: Tensor
 
 
 def detection_loss(
@@ -114,7 +117,78 @@ def detection_loss(
         options.objectness * objectness / len(targets.weight),
         options.classes * classes / count,
     )
-    return Losses(box + objectness + classes, box, objectness, classes)
+    return Losses(box + objectness + classes, box, objectness, classes, zero)
+
+
+# Lessons of an image that the refinement learns from, at most: more cost more than they teach.
+_REFINED = 2
+# The detector's surest boxes of an image, among which a lesson's own is sought.
+_SUREST = 300
+# Least overlap of a lesson and its own box: below, they may mean two objects.
+_LEAST = 0.4
+# How far the edges of a region are moved, as a share of the box's sides; a standard deviation.
+_NUDGE = 0.03
+
+
+def refinement_loss(
+    outputs: list[Float[Tensor, "b 3 gh gw k"]],
+    images: UInt8[Tensor, "b 1 h w"],
+    targets: Targets,
+    model: Detector,
+    refiner: Refiner,
+    precision: str,
+    random: torch.Generator,
+) -> Tensor:
+    """Return the mean cross entropy of edges in the regions of the detector's own boxes, weighted.
+
+    Of every image a few lessons are drawn, each to be learned where the detector itself sees that
+    object, moved a little: a region made from the lesson would tell what the lesson's error is, and
+    so would, where it was learned by heart, the detector's own box. Nothing flows back into the
+    detector. 0 where it sees no object yet.
+    """
+    lesson, weight = _drawn(targets, random)
+    own, overlap = _own_boxes(outputs, lesson, model, images.shape[2:])
+    weight = torch.where(overlap > _LEAST, weight, 0.0).flatten()
+    image = torch.arange(len(images), device=images.device).repeat_interleave(lesson.shape[1])
+    region = regions(_nudged(own.flatten(0, 1), random))
+    pixels = seen(images, image, region)
+    with autocast(images.device, precision):
+        logits = refiner(pixels)
+    each = place_loss(logits, region, lesson.flatten(0, 1))
+    return (weight * each).sum() / (weight > 0).sum().clamp(min=1)
+
+
+def _drawn(
+    targets: Targets, random: torch.Generator
+) -> tuple[Float[Tensor, "b m 4"], Float[Tensor, "b m"]]:
+    """Return boxes and weights of a few lessons of every image; all have the same chance."""
+    draw = torch.rand(targets.weight.shape, generator=random).to(targets.weight.device)
+    draw = torch.where(targets.weight > 0, draw, -1.0)
+    rows = draw.topk(min(_REFINED, draw.shape[1]), dim=1).indices
+    return targets.box.gather(1, rows[..., None].expand(-1, -1, 4)), targets.weight.gather(1, rows)
+
+
+def _nudged(box: Float[Tensor, "n 4"], random: torch.Generator) -> Float[Tensor, "n 4"]:
+    normal = torch.randn(box.shape, generator=random).to(box.device)
+    return box + _NUDGE * normal * (box[:, 2:] - box[:, :2]).repeat(1, 2)
+
+
+@torch.no_grad()
+def _own_boxes(
+    outputs: list[Float[Tensor, "b 3 gh gw k"]],
+    lesson: Float[Tensor, "b m 4"],
+    model: Detector,
+    size: torch.Size,
+) -> tuple[Float[Tensor, "b m 4"], Float[Tensor, "b m"]]:
+    """Return the detector's own box for each lesson, and how far the two overlap."""
+    boxes, objectness = located(outputs, model)
+    sure, place = objectness.topk(min(_SUREST, objectness.shape[1]), dim=1)
+    boxes = boxes.gather(1, place[..., None].expand(-1, -1, 4)).clamp(min=0)
+    boxes = boxes.minimum(boxes.new_tensor([size[1], size[0]] * 2))
+    iou = _iou(lesson[:, :, None], boxes[:, None])
+    best = (iou * sure[:, None]).argmax(dim=2, keepdim=True)
+    own = boxes.gather(1, best.expand(-1, -1, 4))
+    return own, iou.gather(2, best)[..., 0]
 
 
 class _Matches(NamedTuple):
@@ -185,9 +259,9 @@ def _three_cells(
     return torch.minimum(cell.clamp(min=0), limit - 1), inside
 
 
-def _iou(a: Float[Tensor, "n 4"], b: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
-    low = torch.maximum(a[:, :2], b[:, :2])
-    high = torch.minimum(a[:, 2:], b[:, 2:])
+def _iou(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
+    low = torch.maximum(a[..., :2], b[..., :2])
+    high = torch.minimum(a[..., 2:], b[..., 2:])
     overlap = (high - low).clamp(min=0).prod(dim=-1)
-    area = (a[:, 2:] - a[:, :2]).prod(dim=-1) + (b[:, 2:] - b[:, :2]).prod(dim=-1)
+    area = (a[..., 2:] - a[..., :2]).prod(dim=-1) + (b[..., 2:] - b[..., :2]).prod(dim=-1)
     return overlap / (area - overlap).clamp(min=1e-9)

@@ -1,4 +1,4 @@
-"""The network: backbone, top-down neck, one anchor-based head per scale."""
+"""The network: backbone, top-down neck, one anchor-based head per scale, and the refinement."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 from torch.nn import functional
+
+from medmnist_det.reference.refine import Refiner
 
 if TYPE_CHECKING:
     from jaxtyping import Float, UInt8
@@ -28,6 +30,8 @@ class Size:
     widths: tuple[int, ...]
     #: Residual blocks of every scale, on the way down.
     depths: tuple[int, ...]
+    #: Channels of the refinement.
+    refiner: int
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -36,8 +40,8 @@ class Size:
 
 
 SIZES = {
-    "n": Size(stem=16, widths=(64, 128), depths=(2, 3)),
-    "s": Size(stem=64, widths=(128, 256, 512), depths=(3, 6, 2)),
+    "n": Size(stem=16, widths=(64, 128), depths=(2, 3), refiner=48),
+    "s": Size(stem=64, widths=(128, 256, 512), depths=(3, 6, 2), refiner=64),
 }
 
 
@@ -47,10 +51,18 @@ class Detector(nn.Module):
     ``anchors`` holds width and height in pixels, shape (scales, 3, 2). The output of a batch of
     grey levels as bytes, shape (B, 1, H, W), H and W multiples of the largest stride, is one tensor
     per scale, (B, 3, H/stride, W/stride, 5 + L): x, y, width, height, objectness and a logit per
-    class, to be read by :func:`decode`.
+    class, to be read by :func:`decode`. ``refiner`` moves the edges of what is read; None where
+    ``refine`` is false.
     """
 
-    def __init__(self, size: Size, anchors: Float[Tensor, "scales 3 2"], classes: int) -> None:
+    def __init__(
+        self,
+        size: Size,
+        anchors: Float[Tensor, "scales 3 2"],
+        classes: int,
+        *,
+        refine: bool = True,
+    ) -> None:
         super().__init__()
         self.size, self.classes = size, classes
         self.anchors: Tensor
@@ -67,6 +79,8 @@ class Detector(nn.Module):
         self.laterals = nn.ModuleList(_conv(coarse, fine, 1) for fine, coarse in pairwise(widths))
         self.merged = nn.ModuleList(_Residual(width) for width in widths[:-1])
         self.heads = nn.ModuleList(_head(width, classes) for width in widths)
+        # The last to be made: all else begins with the same weights, whether it is there or not.
+        self.refiner = Refiner(size.refiner) if refine else None
 
     def forward(self, images: UInt8[Tensor, "b 1 h w"]) -> list[Float[Tensor, "b 3 gh gw k"]]:
         """Return the raw predictions of every scale."""
@@ -111,18 +125,25 @@ def box_of(
     return torch.cat([centre - half, centre + half], dim=-1)
 
 
-def decode(
+def located(
     outputs: list[Float[Tensor, "b 3 gh gw k"]], model: Detector
-) -> tuple[Float[Tensor, "b n 4"], Float[Tensor, "b n"], Float[Tensor, "b n l"]]:
-    """Return all boxes of all scales, their objectness and the probabilities of their classes."""
-    boxes, objectness, classes = [], [], []
+) -> tuple[Float[Tensor, "b n 4"], Float[Tensor, "b n"]]:
+    """Return all boxes of all scales and their objectness."""
+    boxes, objectness = [], []
     for raw, anchors, stride in zip(outputs, model.anchors, model.size.strides, strict=True):
         cell = cells(raw.shape[2], raw.shape[3], raw.device)
         box = box_of(raw[..., :4], cell, anchors[:, None, None], stride)
         boxes.append(box.flatten(1, 3))
         objectness.append(raw[..., 4].sigmoid().flatten(1))
-        classes.append(raw[..., 5:].softmax(dim=-1).flatten(1, 3))
-    return torch.cat(boxes, 1), torch.cat(objectness, 1), torch.cat(classes, 1)
+    return torch.cat(boxes, 1), torch.cat(objectness, 1)
+
+
+def decode(
+    outputs: list[Float[Tensor, "b 3 gh gw k"]], model: Detector
+) -> tuple[Float[Tensor, "b n 4"], Float[Tensor, "b n"], Float[Tensor, "b n l"]]:
+    """Return all boxes of all scales, their objectness and the probabilities of their classes."""
+    classes = [raw[..., 5:].softmax(dim=-1).flatten(1, 3) for raw in outputs]
+    return *located(outputs, model), torch.cat(classes, 1)
 
 
 def cells(height: int, width: int, device: torch.device) -> Float[Tensor, "h w 2"]:

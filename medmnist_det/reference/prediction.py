@@ -1,4 +1,4 @@
-"""From images to boxes: decoding, voting of the cells that see one object."""
+"""From images to boxes: decoding, voting of the cells that see one object, its refinement."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from medmnist_det.labels import Images, Labels
 from medmnist_det.reference.device import autocast
 from medmnist_det.reference.model import Detector, decode
 from medmnist_det.reference.pixels import padded_size, read_images
+from medmnist_det.reference.refine import edges, regions, scatter, seen
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, UInt8
@@ -88,10 +89,11 @@ def predict(
 ) -> Labels:
     """Return the boxes that a detector finds, in pixels, cut to the images of ``table``.
 
-    Several cells see an object: their boxes and classes are averaged (:func:`voted`). Every object
-    may be reported under several classes, each with its own score: objectness times the probability
-    of the class. Runs where the model is. No image, or none with an object, gives an empty table.
-    Raises InputError where the network gives no numbers.
+    Several cells see an object: their boxes and classes are averaged (:func:`voted`), then the
+    edges are moved to where a closer look finds them. Every object may be reported under several
+    classes, each with its own score: objectness times the probability of the class. Runs where the
+    model is. No image, or none with an object, gives an empty table. Raises InputError where the
+    network gives no numbers.
     """
     options = options or PredictOptions()
     device = model.anchors.device
@@ -104,7 +106,13 @@ def predict(
         limit = torch.from_numpy(size[start : start + batch]).to(device)
         with autocast(device, precision):
             outputs = model(part)
-        for k, found in enumerate(_boxes(model, outputs, limit, options)):
+        for k, (box, sure, classes) in enumerate(_objects(model, outputs, limit, options)):
+            # A mean of boxes at the edge may round beyond it.
+            box = torch.minimum(box, limit[k])
+            likely = int((sure > _LIKELY).sum())  # the surest come first
+            box[:likely], fit = _refined(model, part[k : k + 1], box[:likely], limit[k], precision)
+            sure[:likely] *= fit
+            found = _reported(box, sure, classes, options)
             box, score, label = (column.cpu().numpy() for column in found)
             columns.append([np.full(len(box), start + k), box, score, label])
     model.train(training)
@@ -126,34 +134,75 @@ def _no_box(images: int) -> Labels:
 
 # Boxes of an image that are looked at: an untrained network is unsure of everything.
 _CANDIDATES = 1000
+# Least objectness of a box that is refined: the others are hundreds in the first epochs.
+_LIKELY = 0.01
+# How much the scatter of a box's edges, in its sides, takes from its score.
+_STRICTNESS = 4.0
 
 
-def _boxes(
+def _objects(
     model: Detector,
     outputs: list[Float[Tensor, "b 3 gh gw k"]],
     limit: Float[Tensor, "b 4"],
     options: PredictOptions,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield boxes, scores and classes of every image of a batch, best first."""
+    """Yield boxes, objectness and classes of the objects of every image of a batch."""
+    _refuse_no_numbers(*outputs)
+    boxes, objectness, classes = decode(outputs, model)
+    boxes = torch.minimum(boxes.clamp_(min=0), limit[:, None])
+    best = objectness.topk(min(_CANDIDATES, objectness.shape[1]), dim=1)
+    for box, sure, place, every in zip(boxes, *best, classes, strict=True):
+        box, probability = box[place], every[place]
+        kept = (sure > options.score) & (box[:, 2:] > box[:, :2]).all(dim=1)
+        yield voted(box[kept], sure[kept], probability[kept], options.overlap)
+
+
+def _refined(
+    model: Detector,
+    image: UInt8[Tensor, "1 1 h w"],
+    box: Float[Tensor, "n 4"],
+    limit: Float[Tensor, " 4"],
+    precision: str,
+) -> tuple[Float[Tensor, "n 4"], Float[Tensor, " n"]]:
+    """Return boxes of an image, cut to it, with their edges where a closer look finds them.
+
+    And for each a factor of its score, 1 at most, that is small where edges may as well be
+    elsewhere: a score should tell how well a box fits, too. A box that would be turned inside out
+    stays where it is.
+    """
+    if model.refiner is None or len(box) == 0:
+        return box, torch.ones_like(box[:, 0])
+    region = regions(box)
+    pixels = seen(image, torch.zeros_like(box[:, 0]), region)
+    with autocast(box.device, precision):
+        logits = model.refiner(pixels)
+    _refuse_no_numbers(logits)
+    moved = torch.minimum(edges(logits, region).clamp(min=0), limit)
+    whole = (moved[:, 2:] > moved[:, :2]).all(dim=1, keepdim=True)
+    return torch.where(whole, moved, box), torch.exp(-_STRICTNESS * scatter(logits))
+
+
+def _refuse_no_numbers(*outputs: Tensor) -> None:
     if not all(torch.isfinite(raw).all() for raw in outputs):
         raise InputError(
             "the detector gives what is no number: its weights are too large, or spoilt; train it "
             "again with a lower --lr"
         )
-    boxes, objectness, classes = decode(outputs, model)
-    boxes = torch.minimum(boxes.clamp_(min=0), limit[:, None])
-    best = objectness.topk(min(_CANDIDATES, objectness.shape[1]), dim=1)
-    for box, sure, place, every, edge in zip(boxes, *best, classes, limit, strict=True):
-        box, probability = box[place], every[place]
-        kept = (sure > options.score) & (box[:, 2:] > box[:, :2]).all(dim=1)
-        box, sure, probability = voted(box[kept], sure[kept], probability[kept], options.overlap)
-        box = torch.minimum(box, edge)  # the mean of boxes at the edge may round beyond it
-        # Of every class the best, (most, classes), then all of them in one order.
-        scores, rank = (sure[:, None] * probability).topk(min(options.most, len(sure)), dim=0)
-        label = torch.arange(scores.shape[1], device=rank.device).expand_as(rank)
-        order = scores.flatten().argsort(descending=True, stable=True)
-        order = order[scores.flatten()[order] > options.score]
-        yield box[rank.flatten()[order]], scores.flatten()[order], label.flatten()[order]
+
+
+def _reported(
+    box: Float[Tensor, "n 4"],
+    sure: Float[Tensor, " n"],
+    classes: Float[Tensor, "n l"],
+    options: PredictOptions,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return boxes, scores and classes of what is reported of an image, best first."""
+    # Of every class the best, (most, classes), then all of them in one order.
+    scores, rank = (sure[:, None] * classes).topk(min(options.most, len(sure)), dim=0)
+    label = torch.arange(scores.shape[1], device=rank.device).expand_as(rank)
+    order = scores.flatten().argsort(descending=True, stable=True)
+    order = order[scores.flatten()[order] > options.score]
+    return box[rank.flatten()[order]], scores.flatten()[order], label.flatten()[order]
 
 
 def voted(

@@ -39,6 +39,8 @@ class Recipe:
     #: Peak of the one-cycle learning rate; above 0, up to 1.
     lr: float = 3e-3
     precision: Precision = "float32"
+    #: Whether every box's own region is looked at once more, closely, to move its edges.
+    refine: bool = True
     decay: float = 0.6
     #: Share of the past in the moving average of the weights; below 1.
     average: float = 0.998

@@ -42,6 +42,12 @@ from medmnist_det.stages import Stage, silent
 Training = Callable[[str, int], AbstractContextManager[Callable[[Moment], None]]]
 #: Scores boxes against labels.
 Score = Callable[[LabelSet, Labels], Scores]
+#: Tells a sentence about what is odd.
+Note = Callable[[str], None]
+
+
+def unheard(_sentence: str) -> None:
+    """Tell nothing."""
 
 
 def run(
@@ -58,7 +64,7 @@ def run(
     resume: bool = False,
     stage: Stage = silent,
     training: Training = silent,
-    note: Callable[[str], None] = lambda _: None,
+    note: Note = unheard,
 ) -> Path | None:
     """Train, predict a split and return the run's folder; None in any but the first process.
 
@@ -80,12 +86,12 @@ def run(
         for method in {one.method for one in recipes.values()}:
             _aggregate(folder, method, aggregate)
         if rank() != 0:
-            stage, training, note = silent, silent, lambda _: None
+            stage, training, note = silent, silent, unheard
         found = []
         for place, one in recipes.items():
             checkpoint = train_folder(
                 folder, one, place, begun=begun_in(place, one, note), device=where,
-                compile=compile, score=score, stage=stage, training=training,
+                compile=compile, score=score, stage=stage, training=training, note=note,
             )  # fmt: skip
             if rank() == 0:
                 found.append(_predicted(folder, split, table, checkpoint, where, stage))
@@ -112,12 +118,13 @@ def train_folder(
     score: Score | None = None,
     stage: Stage = silent,
     training: Training = silent,
+    note: Note = unheard,
 ) -> Checkpoint:
     """Train a detector on a data set, whose fused labels are there, and return its checkpoint.
 
     Like :func:`~medmnist_det.reference.training.train`; ``out`` also gets ``curves.png``. ``score``
-    is given what is found in the val split. Raises InputError, also where another training is at
-    work in ``out``.
+    is given what is found in the val split, and ``note`` told at once what is odd about the
+    lessons. Raises InputError, also where another training is at work in ``out``.
     """
     title = f"{recipe.method}, {recipe.model} on {device.type} in {recipe.precision}"
     known = lessons(folder, "train", recipe.method, recipe.weighting)
@@ -126,6 +133,8 @@ def train_folder(
             f"{folder.path}: its train split has no box for --method {recipe.method} to learn "
             "from; choose another method or data set"
         )
+    for doubt in known.doubts():
+        note(doubt)
     make_folder(out)
     alone = locked(out) if rank() == 0 else contextlib.nullcontext()
     with alone, _reporting_memory(recipe, device):

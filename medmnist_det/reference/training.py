@@ -149,7 +149,7 @@ def _one_epoch(
         total = total + learner.step(images, targets, progress)
         last = step == len(batches)
         if step == 1 or step % _LOOK == 0 or last:  # the first, so that one sees that it works
-            means = _finite(total / step, epoch, learner.recipe.lr, folder / CHECKPOINT)
+            means = _finite(total / step, epoch, learner.recipe, folder / CHECKPOINT)
             spent = time.perf_counter() - clock
             if last:
                 break  # whoever watches is told of whole epochs when they are validated and kept
@@ -171,14 +171,16 @@ def _one_epoch(
     }
 
 
-def _finite(means: Tensor, epoch: int, lr: float, checkpoint: Path) -> dict[str, float]:
+def _finite(means: Tensor, epoch: int, recipe: Recipe, checkpoint: Path) -> dict[str, float]:
     values = dict(zip(Losses._fields, means.tolist(), strict=True))
+    if not recipe.refine:
+        del values["refinement"]
     if not all(map(math.isfinite, values.values())):
         terms = ", ".join(f"{name} {value:g}" for name, value in values.items())
         raise InputError(
             f"the loss is no longer a finite number in epoch {epoch + 1} ({terms}); {checkpoint} "
             f"holds the state after epoch {epoch}; begin again with another --out and with --lr "
-            f"below {lr:g}"
+            f"below {recipe.lr:g}"
         )
     return values
 

@@ -1,18 +1,20 @@
-"""The composer: digits placed on a black canvas, with tight boxes. MED-MNIST's images.
+"""The composer: digits placed on a canvas, with tight boxes. MED-MNIST's images.
 
 Follows the published labels, not the paper's text where the two differ (docs/decisions.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.labels import Labels, Split
+from medmnist_det.scenes.background import Background, background
 from medmnist_det.scenes.digits import SIDE, Digits
 from medmnist_det.scenes.resize import nonzero_range, resize
 from medmnist_det.streams import stream
@@ -44,8 +46,13 @@ class SceneOptions:
     count: tuple[int, int] = (1, 9)
     #: A digit is placed again while its cell has at least this IoU with an earlier digit; 0..1.
     max_iou: float = 0.25
+    #: What lies behind the digits; they are added to it, and clipped at 255. Labels stay the same.
+    background: Background = "black"
 
     def __post_init__(self) -> None:
+        if self.background not in get_args(Background):
+            known = ", ".join(get_args(Background))
+            raise InputError(f"--background {shown(self.background)} is not known: choose {known}")
         if not 32 <= self.canvas <= 4096:
             raise InputError(f"--canvas {self.canvas} is not from 32 to 4096 pixels")
         low, high = self.side
@@ -83,6 +90,8 @@ class Scenes:
     canvas: int
     #: The resized digit of every box, cut to the box.
     strokes: list[UInt8[np.ndarray, "h w"]]
+    #: What lies behind the digits of a row; None where all is black.
+    behind: Callable[[int], UInt8[np.ndarray, "canvas canvas"]] | None = None
 
     @cached_property
     def _corners(self) -> list[list[int]]:
@@ -90,7 +99,9 @@ class Scenes:
 
     @cached_property
     def _on_black(self) -> list[bool]:
-        """Say of every digit whether it shares no pixel with the earlier ones of its scene."""
+        """Say of every digit whether nothing but black is where it will be."""
+        if self.behind is not None:
+            return [False] * len(self.labels)
         image, box = self.labels.image, self.labels.box
         free = np.ones(len(box), dtype=bool)
         for back in range(1, len(box)):
@@ -110,6 +121,8 @@ class Scenes:
 
     def draw(self, row: int, image: UInt8[np.ndarray, "canvas canvas"]) -> None:
         """Draw one scene onto a black image of any memory layout."""
+        if self.behind is not None:
+            image[:] = self.behind(row)
         starts = self.labels.starts
         for k in range(starts[row], starts[row + 1]):
             x_min, y_min, x_max, y_max = self._corners[k]
@@ -131,7 +144,8 @@ def compose_block(
     """
     placed = _place(options, digits.images[split], stream(seed, "scenes", split, block))
     placed = placed[:, placed[0] < count]
-    return _render(options, digits, split, placed, count)
+    behind = _behind(options, seed, split, block * BLOCK)
+    return _render(options, digits, split, placed, count, behind)
 
 
 def compose(
@@ -145,8 +159,17 @@ def compose(
     placed = _place(options, digits.images[split], stream(seed, "scenes", split, block))
     placed = placed[:, placed[0] == row]
     placed[0] = 0
-    scenes = _render(options, digits, split, placed, 1)
+    scenes = _render(options, digits, split, placed, 1, _behind(options, seed, split, index))
     return scenes.pixels(0), scenes.labels
+
+
+def _behind(
+    options: SceneOptions, seed: int, split: Split, first: int
+) -> Callable[[int], UInt8[np.ndarray, "canvas canvas"]] | None:
+    """Return what gives the background of each row of scenes that begin with image ``first``."""
+    if options.background == "black":
+        return None
+    return lambda row: background(options.background, options.canvas, seed, split, first + row)
 
 
 def _place(
@@ -219,7 +242,12 @@ def _span(ink: Bool[np.ndarray, "n k"]) -> tuple[Int[np.ndarray, " n"], Int[np.n
 
 
 def _render(
-    options: SceneOptions, digits: Digits, split: Split, placed: Int[np.ndarray, "5 n"], count: int
+    options: SceneOptions,
+    digits: Digits,
+    split: Split,
+    placed: Int[np.ndarray, "5 n"],
+    count: int,
+    behind: Callable[[int], UInt8[np.ndarray, "canvas canvas"]] | None,
 ) -> Scenes:
     """Return the scenes of placed cells; digits of one size are resized together, for speed."""
     image, digit, side, x, y = placed
@@ -245,4 +273,4 @@ def _render(
     labels = Labels(
         images=count, image=image, box=box.astype(np.float64), label=digits.labels[split][digit]
     )
-    return Scenes(labels=labels, canvas=options.canvas, strokes=strokes)
+    return Scenes(labels=labels, canvas=options.canvas, strokes=strokes, behind=behind)

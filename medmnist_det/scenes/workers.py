@@ -180,14 +180,14 @@ def _help(task: _Task) -> _Block:
 def _write_block(job: Job, task: _Task) -> _Block:
     split, block, count = task
     scenes = compose_block(job.scenes, job.digits, job.seed, split, block, count)
-    is_empty = np.diff(scenes.labels.starts) == 0
+    black = (np.diff(scenes.labels.starts) == 0) & (scenes.behind is None)
     digests = []
     folder = job.folder / split
     lines = scanlines(job.scenes.canvas, job.scenes.canvas)
     with naming(folder):
         for row in range(count):
             file, digest = _black(job.scenes.canvas)
-            if not is_empty[row]:
+            if not black[row]:
                 lines.fill(0)
                 scenes.draw(row, lines[:, 1:])
                 file, digest = pack_scanlines(lines), image_digest(lines[:, 1:])

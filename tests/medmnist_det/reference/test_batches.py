@@ -138,6 +138,18 @@ def test_scenes_are_not_laid_where_boxes_would_overlap():
     assert targets.weight.shape == (1, int((data.targets.weight[0] > 0).sum()))
 
 
+def test_pictures_are_not_laid_on_each_other():
+    # Their sum would be no picture: only scenes on black are added.
+    data, how = pool(), Augmentation(shift=False, overlay=3, overlap=1.0, empty=0.0)
+    data = Pool(data.images.clamp(min=9), data.targets, np.ones(40, dtype=bool), CPU)
+    seen = 0
+    for images, targets in Batches(data, 4, how, random()):
+        for image, classes in zip(images, targets.classes, strict=True):
+            assert torch.equal(image, data.images[int((classes[0, 0] * 100).round())])
+            seen += 1
+    assert seen > 20
+
+
 @pytest.mark.parametrize("batch", [1, 7, 1000])
 def test_batches_have_one_size_and_a_large_one_takes_what_is_there(batch):
     data = pool()

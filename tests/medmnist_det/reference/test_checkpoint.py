@@ -7,7 +7,12 @@ import torch
 
 from medmnist_det.errors import InputError
 from medmnist_det.labels import Classes
-from medmnist_det.reference.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from medmnist_det.reference.checkpoint import (
+    FORMAT,
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from medmnist_det.reference.device import CPU
 from medmnist_det.reference.learner import Learner
 from medmnist_det.reference.loss import Targets
@@ -106,7 +111,7 @@ def broken(kind, whole):
         "pickled": {"format": 2, "about": Trap()},
         "list": [1, 2],
         "tensor": torch.ones(3),
-        "plain": {"format": 2},
+        "plain": {"format": FORMAT},
         "first format": {"format": 1, "about": "{}"},
     }
     torch.save(content[kind], buffer)
@@ -139,7 +144,7 @@ def test_what_is_no_whole_checkpoint_is_refused_in_one_sentence(kind, file, caps
 
 def test_another_version_is_named(file):
     file.write_bytes(broken("first format", b""))
-    with pytest.raises(InputError, match="checkpoint format 1, this version reads 2"):
+    with pytest.raises(InputError, match="checkpoint format 1, this version reads 3; train again"):
         load_checkpoint(file)
 
 

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,22 @@ def test_labels_that_are_there_are_left_as_they_are(small, tmp_path):
     (said,) = [sentence for _, sentence in fuse_missing(folder, "wbf") if "aggregated" in sentence]
     assert str(lost) in said
     assert kept.read_text() == "mine"
+
+
+def with_labels(known, **columns):
+    labels = replace(known.label_set.labels, **columns)
+    return replace(known, label_set=replace(known.label_set, labels=labels))
+
+
+def test_labels_that_make_no_sense_are_doubted_and_others_are_not(small):
+    known = learn(small, "oracle")
+    assert known.doubts() == []
+    labels = known.label_set.labels
+    threes = with_labels(known, label=np.where(labels.label == 7, 3, labels.label))
+    assert threes.doubts() == ["no box is called '7': the detector cannot learn what that is"]
+    alike = with_labels(known, box=np.tile([0.0, 0.0, 20.0, 30.0], (len(labels), 1)))
+    [said] = alike.doubts()
+    assert said.startswith(f"all {len(labels)} boxes are 20 x 30 px")
 
 
 def test_the_oracle_learns_the_truth(small):

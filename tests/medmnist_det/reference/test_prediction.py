@@ -16,6 +16,7 @@ from medmnist_det.reference.prediction import (
     predict_files,
     voted,
 )
+from medmnist_det.reference.refine import PLACES
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ def test_every_score_is_that_of_its_box_and_class(detector, folder, monkeypatch)
     classes = torch.tensor([[0.1, 0.6, 0.3], [0.8, 0.0, 0.2], [0.25, 0.25, 0.5]])
     decoded = (box[None].clone(), sure[None], classes[None])
     monkeypatch.setattr(prediction, "decode", lambda *_: decoded)
+    detector.refiner = None
     table = named_images(folder)
     first = replace(table, **{name: getattr(table, name)[:1] for name in vars(table)})
 
@@ -75,6 +77,84 @@ def test_every_score_is_that_of_its_box_and_class(detector, folder, monkeypatch)
     np.testing.assert_allclose(found.score, expected[:, 0], rtol=1e-6)
     np.testing.assert_array_equal(found.label, expected[:, 1])
     np.testing.assert_allclose(found.box, expected[:, 2:], rtol=1e-6)
+
+
+class Sure(torch.nn.Module):
+    """A refinement that sees edges at the same places of every region."""
+
+    def __init__(self, *places):
+        super().__init__()
+        self.places = places
+
+    def forward(self, pixels):
+        logits = torch.zeros(len(pixels), 4, PLACES)
+        for edge, place in enumerate(self.places):
+            logits[:, edge, place] = 99.0
+        return logits
+
+
+def test_edges_are_moved_where_the_refinement_sees_them(detector, folder, monkeypatch):
+    table = named_images(folder)
+    images = read_images(folder, table)
+    detector.refiner = None
+    before = predict(detector, images, table)
+    low, high = PLACES * 5 // 12, PLACES * 7 // 12
+    detector.refiner = Sure(low, low, high, high)
+    # What is hardly an object is left where it is.
+    with monkeypatch.context() as patch:
+        patch.setattr(prediction, "_LIKELY", float(before.score.max()) * 4)
+        np.testing.assert_array_equal(predict(detector, images, table).box, before.box)
+    monkeypatch.setattr(prediction, "_LIKELY", 0.0)
+    after = predict(detector, images, table)
+    np.testing.assert_array_equal(after.score, before.score)
+    side = np.tile(before.box[:, 2:] - before.box[:, :2], 2)
+    # Regions begin a quarter of the sides before their boxes, and are half as long again.
+    start = np.tile(before.box[:, :2], 2) - 0.25 * side
+    places = (np.array([low, low, high, high]) + 0.5) / PLACES
+    wide = side.min(axis=1) > 1
+    assert wide.any()
+    np.testing.assert_allclose(after.box[wide], (start + 1.5 * places * side)[wide], atol=1e-2)
+
+
+def test_a_box_whose_edges_may_as_well_be_elsewhere_scores_less(detector, folder, monkeypatch):
+    monkeypatch.setattr(prediction, "_LIKELY", 0.0)
+    table = named_images(folder)
+    images = read_images(folder, table)
+    detector.refiner = Sure(PLACES // 4, PLACES // 4, PLACES // 2, PLACES // 2)
+    sure = predict(detector, images, table)
+    unsure = Sure(PLACES // 4, PLACES // 4, PLACES // 2, PLACES // 2)
+    one_edge = unsure.forward
+
+    def wavering(pixels):
+        logits = one_edge(pixels)
+        logits[:, 3, PLACES // 2 + 12] = 99.0  # as likely 12 places farther
+        return logits
+
+    unsure.forward = wavering
+    detector.refiner = unsure
+    found = predict(detector, images, table, options=PredictOptions(score=1e-6))
+    scatter = 6 / PLACES * 1.5 / 4
+    expected = sure.score * np.exp(-prediction._STRICTNESS * scatter)
+    assert (found.score[: len(sure)] < sure.score.max()).all()
+    for image in range(3):
+        best = found.score[found.image == image].max()
+        assert best == pytest.approx(expected[sure.image == image].max(), rel=1e-5)
+
+
+def test_a_box_that_would_be_turned_inside_out_stays(detector, folder):
+    table = named_images(folder)
+    images = read_images(folder, table)
+    detector.refiner = None
+    before = predict(detector, images, table)
+    detector.refiner = Sure(PLACES - 1, 0, 0, 0)
+    np.testing.assert_array_equal(predict(detector, images, table).box, before.box)
+
+
+def test_a_refinement_that_gives_no_numbers_is_refused(detector, folder):
+    with torch.no_grad():
+        detector.refiner.prior[0, 0] = float("nan")
+    with pytest.raises(InputError, match="gives what is no number"):
+        predict_files(detector, folder, named_images(folder))
 
 
 def test_what_is_left_out_is_what_coco_does_not_count(detector, folder):

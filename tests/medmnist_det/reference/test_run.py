@@ -284,6 +284,18 @@ def test_a_crowd_without_a_box_is_refused(blind, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_labels_that_make_no_sense_are_told_at_once(small, tmp_path):
+    path = tmp_path / "set"
+    shutil.copytree(small.path, path)
+    file = path / "truth" / "train.json"
+    content = json.loads(file.read_text())
+    for row in content["annotations"]:
+        row["category_id"] = min(row["category_id"], 9)
+    file.write_text(json.dumps(content))
+    said = quick(path, tmp_path / "run", "--method", "oracle")
+    assert "note: no box is called '9': the detector cannot learn what that is" in said
+
+
 def test_too_little_memory_names_the_option_that_helps(blind, tmp_path, monkeypatch):
     from medmnist_det.reference import run
 

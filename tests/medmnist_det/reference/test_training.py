@@ -85,6 +85,16 @@ def test_seeds_and_precision_decide(learn):
     torch.testing.assert_close(one.average, rough.average, atol=0.1, rtol=0.1)
 
 
+def test_the_detector_learns_the_same_whether_its_boxes_are_refined_or_not(learn):
+    with_it, without = (learn(replace(RECIPE, epochs=1, refine=refine)) for refine in (True, False))
+    rest = {name: one for name, one in with_it.weights.items() if not name.startswith("refiner.")}
+    assert len(rest) < len(with_it.weights)
+    assert same(rest, without.weights)
+    terms = with_it.history[0]["loss"]
+    assert terms.pop("refinement") > 1
+    assert without.history[0]["loss"].keys() == terms.keys()  # no curve of a term that is not there
+
+
 def moved(known):
     box = known.label_set.labels.box.copy()
     box[0, 2] += 1
@@ -138,7 +148,7 @@ def test_who_watches_sees_terms_rate_time_left_and_validation(learn):
     assert seen[-1].epochs == pytest.approx(3)
     assert seen[-1].seconds_left == pytest.approx(0)
     assert seen[-1].validation == {"m": 0.5}
-    assert seen[-1].losses.keys() == {"total", "box", "objectness", "classes"}
+    assert seen[-1].losses.keys() == {"total", "box", "objectness", "classes", "refinement"}
     assert [row["epoch"] for row in done.history] == [1, 2, 3]
     assert done.history[-1]["validation"] == {"m": 0.5}
     seconds = [row["seconds"] for row in done.history]
