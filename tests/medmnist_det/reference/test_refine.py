@@ -106,6 +106,15 @@ def test_each_box_is_looked_at_alone_and_in_its_own_image():
         torch.testing.assert_close(alone[0], together[k])
 
 
+def test_what_moves_sideways_moves_the_left_and_the_right_edge():
+    torch.manual_seed(0)
+    net, pixels = Refiner(8), torch.zeros(1, 1, PLACES, PLACES)
+    pixels[..., 40:60, 60:64] = 1.0
+    moved = net(pixels.roll(2 * refine._FOLD, dims=3)) - net(pixels)
+    sideways, upright = (moved[0, ends].abs().max() for ends in ([0, 2], [1, 3]))
+    assert sideways > 10 * upright  # what is left is the border's
+
+
 def test_rows_and_columns_are_read_alike():
     # A picture turned over its diagonal has x and y exchanged, if the features are.
     torch.manual_seed(0)
@@ -192,6 +201,20 @@ def test_weights_scale_it_and_copies_of_a_lesson_do_not(monkeypatch):
     # The baseline teaches every rater's box of an object.
     thrice = Targets(*(torch.cat([column] * 3, dim=1) for column in targets))
     torch.testing.assert_close(taught(net, raws, images, thrice), once)
+
+
+def test_regions_are_moved_a_little_as_the_random_numbers_of_the_step_say(monkeypatch):
+    net, (raws, images, targets) = model(), batch(2, number=1)
+    targets = targets._replace(weight=torch.ones(2, 1))
+    first, again, other = (taught(net, raws, images, targets, seed) for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+    boxes_of = loss._nudged(torch.tensor([[0.0, 0, 100, 10]] * 4000), torch.Generator())
+    torch.testing.assert_close(
+        boxes_of.std(dim=0), torch.tensor([3.0, 0.3, 3.0, 0.3]), rtol=0.1, atol=0
+    )
+    monkeypatch.setattr(loss, "_NUDGE", 0.0)
+    assert taught(net, raws, images, targets, 0) == taught(net, raws, images, targets, 1)
 
 
 def test_nothing_flows_back_into_the_detector():
