@@ -63,7 +63,6 @@ def open_crowds(
         if only:
             there = set(table.images.ids)
             truth = truth.keep_images(np.array([key in there for key in truth.images.ids]))
-            raters = raters.select([int(name) - 1 for name in table.raters or ()])
         yield Source(
             name=split, path=path, crowd=crowd, images=folder.images(split), truth=truth,
             raters=raters,

@@ -74,8 +74,9 @@ def infer(
         case "bayes-truth":
             if truth is None:
                 raise InputError(
-                    "--method 'bayes-truth' needs the annotators.json of a generated data set, or "
-                    "of 'annotate' beside its crowd.json: name one, or choose dawid-skene"
+                    "--method 'bayes-truth' needs the annotators.json of a data set, or the one "
+                    "that 'annotate' wrote beside a crowd.json: name either with --data or "
+                    "--crowd, or choose dawid-skene"
                 )
             return bayes_truth(crowd, truth, _em(options))
     raise InputError(f"--method {method!r} is not known: choose {', '.join(METHODS)} or rater:K")

@@ -139,13 +139,16 @@ def _block(
 
 
 def _ranked(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows, the best mean of the last metric first; those without scores at the end."""
+    """Return the rows, the best mean of the last metric first; those without scores at the end.
 
-    def key(row: Row) -> float:
+    Equal ones stand by their names: the order of the cells' files must not show.
+    """
+
+    def key(row: Row) -> tuple[float, str]:
         found = row.scores.get(METRICS[-1])
-        return float("-inf") if found is None else found.mean
+        return float("inf") if found is None else -found.mean, row.method
 
-    return sorted(rows, key=key, reverse=True)
+    return sorted(rows, key=key)
 
 
 def _row(method: str, seeds: Sequence[int], cells: Sequence[Cell], *, given: bool = False) -> Row:

@@ -94,7 +94,7 @@ def test_scenes_show_the_truth_and_what_every_rater_drew_and_missed(small):
     assert seen == {"", " ()", " (no_obj)", "no_obj ()"}
     above = [text.get_text() for text in figure.texts]
     assert above[0] == truth.images.names[_choose(truth, 8)[0]]
-    assert above[-1].startswith("Dashed: the truth. Solid: what the rater drew")
+    assert above[-1].startswith("Dashed: the truth. Solid: what was drawn")
 
 
 def test_the_test_split_shows_the_truth_alone(small):

@@ -34,6 +34,10 @@ def undisturbed(tmp_path_factory):
     return out, cells, did
 
 
+# Epochs after which the smallest training finds something.
+LONG = 10
+
+
 def numbers(cells):
     """The table's numbers but for the minutes."""
     lines = [line.split(",") for line in as_csv(blocks(cells)).splitlines()]
@@ -113,11 +117,12 @@ def test_stopped_twice_it_ends_with_the_same_table(undisturbed, tmp_path, monkey
     assert [one.cpu_minutes is None for one in cells] == [True, True, False]
 
 
-def test_a_change_of_the_seed_changes_everything(undisturbed, tmp_path):
-    _, whole, _ = undisturbed
-    (other,), _ = run(tmp_path, "oracle", seeds=(1,))
-    assert other.data != whole[1].data
-    assert other.predictions != whole[1].predictions
+def test_a_change_of_the_seed_changes_everything(tmp_path):
+    longer = replace(TINY, epochs=LONG)
+    (one, other), _ = run(tmp_path, "oracle", seeds=(0, 1), budget=longer)
+    assert one.details["boxes"] > 0
+    assert other.data != one.data
+    assert other.predictions != one.predictions
 
 
 # A shell's background jobs ignore SIGINT, and so do their children unless they say otherwise.
@@ -306,8 +311,10 @@ def test_a_training_of_another_recipe_is_not_gone_on_with(undisturbed, tmp_path,
 
 
 def test_the_val_split_is_scored_with_the_same_training(undisturbed, tmp_path):
-    (first,), _ = run(tmp_path, "oracle")
-    (second,), _ = run(tmp_path, "oracle", split="val")
+    longer = replace(TINY, epochs=LONG)
+    (first,), _ = run(tmp_path, "oracle", budget=longer)
+    (second,), _ = run(tmp_path, "oracle", split="val", budget=longer)
+    assert first.details["boxes"] > 0
     assert second.spec.name == f"{first.spec.name}-val"
     assert second.minutes == first.minutes
     assert (second.details["images"], second.lessons) == (20, first.lessons)
