@@ -40,14 +40,13 @@ def _made(found: Sequence[Block]) -> str:
 
 
 def readme_table(found: Sequence[Block]) -> str:
-    """Return the README's table, of the largest budget that has cells of a preset as it is."""
+    """Return the README's tables: one for each budget of a preset as it is, the largest first."""
     order = list(BUDGETS)
     presets = [b for b in found if b.setting.option is None and b.budget.name in order]
     if not presets:
         return "No cells yet.\n"
-    largest = max(order.index(block.budget.name) for block in presets)
-    chosen = [block for block in presets if order.index(block.budget.name) == largest]
-    return "\n".join(_short(block) for block in chosen)
+    presets.sort(key=lambda block: -order.index(block.budget.name))
+    return "\n".join(_short(block) for block in presets)
 
 
 def _short(block: Block) -> str:
