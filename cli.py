@@ -277,8 +277,11 @@ def croissant(data: _Data = Path("med-mnist")) -> None:
     """
     from medmnist_det.croissant import write_croissant
     from medmnist_det.folder import Folder
+    from medmnist_det.front.generating import check
 
     folder = Folder.open(data)
+    # The hashes of files that were changed must not stand beside the old fingerprint.
+    check(folder, progress, metadata=False)
     write_croissant(folder)
     say(f"written: {folder.croissant_file}")
 
@@ -831,6 +834,7 @@ def predict(
 
 @app.command()
 def benchmark(
+    ctx: typer.Context,
     methods: Annotated[
         str,
         typer.Option(
@@ -894,9 +898,9 @@ def benchmark(
             min=1, max=256, help="Cells at a time, one thread each.", show_default="a core each"
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of cells, trainings and tables.")] = Path(
-        "benchmark"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder of cells, trainings and tables.", callback=_beside)
+    ] = Path("benchmark"),
     from_: Annotated[
         Path | None,
         typer.Option("--from", help="Train nothing: tables of all cells of this folder."),
@@ -920,6 +924,11 @@ def benchmark(
     from evaluation.benchmark.table import blocks
 
     if from_ is not None:
+        given_out = ctx.get_parameter_source("out")
+        if given_out is not None and given_out.name != "DEFAULT":
+            raise InputError(
+                "--out: with --from the tables are written beside its cells; leave it out"
+            )
         cells, specs = read_cells(from_ / "cells"), ()
         refuse_mixed((cell for cell in cells if cell.error is None), from_ / "cells")
         if not cells:
@@ -930,9 +939,12 @@ def benchmark(
         from medmnist_det.front.benchmark import benchmark as make
         from medmnist_det.front.given import given_of, score_given
         from medmnist_det.front.plan import seeds_of, settings_of, specs_of
+        from medmnist_det.runs import refuse_absent
         from medmnist_det.terminal.cells import cells as display
 
         given = [given_of(text) for text in predictions or ()]
+        for one in given:
+            refuse_absent(one.file, ("*preds*.json",))
         numbers_of = None if images is None else whole_numbers("--images", images)
         cost = budget_of(budget, images=numbers_of, epochs=epochs, model=model, canvas=canvas)
         settings = settings_of(words(presets) or [], sweep or [])

@@ -28,7 +28,14 @@ def judged_labels(folder: Folder, split: Split, which: str) -> tuple[LabelSet, s
     """
     truth = folder.truth(split)
     if which.startswith("fused:"):
-        labels = folder.labels(split, which).labels
+        found = folder.labels(split, which)
+        if (found.images.ids, found.classes) != (truth.images.ids, truth.classes):
+            file = folder.fused_file(which.partition(":")[2], split)
+            raise InputError(
+                f"{file}: its images or classes are not those of {folder.truth_file(split)}, in "
+                f"their order; name the file itself: --labels {file}"
+            )
+        labels = found.labels
         place = in_order(truth.images.ids)[1]
         return judged(truth, Boxes.of_labels(labels, image=place[labels.image], area=None)), ""
     table = truth_of(truth, str(folder.truth_file(split)))
@@ -39,10 +46,11 @@ def judged_labels(folder: Folder, split: Split, which: str) -> tuple[LabelSet, s
             "images only; show another --split"
         )
     if found.drawn:
-        return judged(truth, found.boxes), ""
+        return judged(truth, found.boxes), "; ".join(found.warnings)
     score = working_point(Matching(table.problem(found.boxes), (_IOU,), any_class=False), _IOU)
     kept = found.boxes.select(found.boxes.score >= score)
-    return judged(truth, kept), f"{which}: boxes of score {score:.2f} or more"
+    said = (f"{which}: boxes of score {score:.3g} or more", *found.warnings)
+    return judged(truth, kept), "; ".join(said)
 
 
 def judged(truth: LabelSet, boxes: Boxes) -> LabelSet:

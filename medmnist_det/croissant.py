@@ -73,7 +73,15 @@ _BOX = {
 
 
 def write_croissant(folder: Folder) -> None:
-    """Write ``croissant.json`` into a data folder. Raises InputError."""
+    """Write ``croissant.json`` into a data folder. Raises InputError.
+
+    Also for digits of unknown origin, for Croissant asks for a licence.
+    """
+    if not folder.manifest["digits"]["original"]:
+        raise InputError(
+            f"{folder.path}: is made of idx files that are not MNIST's, whose licence nobody knows "
+            "here; generate it with --digits mnist or optdigits"
+        )
     write_json(folder.croissant_file, croissant(folder))
 
 

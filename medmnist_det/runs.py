@@ -77,7 +77,7 @@ def runs_in(place: Path) -> list[Run]:
 def _run(path: Path) -> Run | None:
     with naming(path):
         # An ensemble has its checkpoints one folder below, and the rest of a run beside them.
-        below = path.glob(f"*/{CHECKPOINT}")
+        below = path.glob(f"rater-*/{CHECKPOINT}")
         parts = [file for file in below if not (file.parent / PREDICTIONS).exists()]
         files = sorted([*path.glob(CHECKPOINT), *parts])
     if not files:

@@ -40,14 +40,17 @@ _ONE = {"categories": "category", "raters": "rater", "images": "image", "annotat
 _MOST_NAMES = 5
 
 
-def verify(folder: Folder, progress: Callable[[int], None] = lambda _: None) -> str:
+def verify(
+    folder: Folder, progress: Callable[[int], None] = lambda _: None, *, metadata: bool = True
+) -> str:
     """Check every file of a data set against its manifest and return its fingerprint.
 
     Labels are held to their hashes, and their files to what the labels say: ids, areas, flags and
     rectangles are checked, too. Fused labels must belong to their details and to the crowd. What
     is no part of the data set is refused. ``progress`` is told how many images were read since the
-    last call. Raises InputError that names the files that differ; also where the options are those
-    of a frozen edition and the fingerprint is not.
+    last call; without ``metadata`` croissant.json is left unread. Raises InputError that names the
+    files that differ; also where the options are those of a frozen edition and the fingerprint is
+    not.
     """
     expected = folder.manifest["hashes"]
     remedy = f"restore it, or remove {folder.path} and generate it again"
@@ -70,7 +73,8 @@ def verify(folder: Folder, progress: Callable[[int], None] = lambda _: None) -> 
             f"{folder.path}: is intact, but is not the frozen edition ({name}: {frozen}) that its "
             "options ask for; another version of this program made it: generate it again"
         )
-    check_croissant(folder)
+    if metadata:
+        check_croissant(folder)
     for file in _fused_files(folder):
         _, crowd = tables[file.stem]  # type: ignore[index]
         read_fused(file, None if crowd is None else label_hash(crowd))

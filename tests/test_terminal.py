@@ -147,11 +147,11 @@ def test_info_says_what_is_there_what_was_made_and_what_comes_next(here):
         "train-reference --resume --out runs/b",
         "train-reference --resume --out runs/c",
         "train-reference --resume --out runs/e --method ensemble",
-        "evaluate runs/b/preds.json --report report.html",
-        "evaluate runs/a/preds.json runs/b/preds.json",
+        "evaluate runs/a/preds.json --report report.html",
     ):
         assert f"\n  medmnist-det {line}\n" in said
     assert "--data med-mnist" not in said
+    assert "evaluate runs/b" not in said  # trained on since: its predictions are of before
 
 
 def test_show_draws_fused_labels_and_predictions_in_the_raters_place(here, monkeypatch):
@@ -174,7 +174,7 @@ def test_show_draws_fused_labels_and_predictions_in_the_raters_place(here, monke
     content += [nothing | {"score": 0.95}, nothing | {"score": 0.01}]
     (here / "p.json").write_text(json.dumps(content))
     said = run("show", "--labels", "p.json")
-    assert "note: p.json: boxes of score 0.90 or more" in said.stderr
+    assert "note: p.json: boxes of score 0.9 or more" in said.stderr
     assert [split for split, _ in drawn] == ["train", "test"]
     ((name, judged),) = drawn[1][1].items()
     assert name == "p.json"
@@ -183,3 +183,34 @@ def test_show_draws_fused_labels_and_predictions_in_the_raters_place(here, monke
     missing = run("show", "--labels", "q.json", code=2).stderr
     assert "q.json: No such file or directory" in missing
     assert "no such labels" in run("show", "--labels", "fused:x", code=2).stderr
+
+
+def test_labels_of_other_images_or_another_order_are_not_shown_as_errors(here):
+    truth = json.loads((here / "med-mnist" / "truth" / "train.json").read_text())
+    truth["images"].reverse()
+    file = here / "med-mnist" / "fused" / "mine" / "train.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(truth))
+    said = run("show", "--labels", "fused:mine", code=2).stderr
+    assert f"name the file itself: --labels {file.relative_to(here)}" in " ".join(said.split())
+    assert not (here / "scenes.png").exists()
+
+
+def test_a_folder_over_runs_is_no_ensemble(here):
+    scored(here / "runs" / "exp" / "a", None, None)
+    assert "runs/exp" not in run("info").stdout
+
+
+def test_metadata_is_not_written_for_labels_that_were_changed(here):
+    file = here / "med-mnist" / "truth" / "test.json"
+    file.write_text(file.read_text().replace('"area":', '"area": 1,"was":', 1))
+    run("croissant", code=2)
+    assert not (here / "med-mnist" / "croissant.json").exists()
+
+
+def test_tables_of_cells_that_are_there_have_no_other_place(here):
+    said = run("benchmark", "--from", "b", "--out", "c", code=2).stderr
+    assert "--out: with --from the tables are written beside its cells" in " ".join(said.split())
+    said = run("benchmark", "--predictions", "mine=nope.json@12345678", code=2).stderr
+    assert "nope.json: No such file or directory" in " ".join(said.split())
+    assert not (here / "benchmark").exists()

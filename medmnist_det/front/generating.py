@@ -215,8 +215,8 @@ def made(
     return folder
 
 
-def check(folder: Folder, stage: Stage) -> str:
+def check(folder: Folder, stage: Stage, *, metadata: bool = True) -> str:
     """Return a data set's fingerprint. Raises InputError where it is not what it says it is."""
     images = sum(count["images"] for count in folder.manifest["counts"].values())
     with stage("Checking", images) as advance:
-        return verify(folder, advance)
+        return verify(folder, advance, metadata=metadata)

@@ -40,6 +40,11 @@ def method_of(text: str) -> tuple[str, dict[str, Any]]:
     for change in changes:
         name, is_given, value = change.partition("=")
         name = name.replace("-", "_")
+        if name in ("method", "model", "epochs", "seed"):
+            raise InputError(
+                f"--methods {shown(text)}: {name} is one for all methods of a table; give it with "
+                "--methods, --model, --epochs or --seeds"
+            )
         try:
             kind = type(usual.option(name))
             options[name] = msgspec.convert(value if is_given else True, kind, strict=False)

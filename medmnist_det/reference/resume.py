@@ -56,8 +56,11 @@ def recipes_of(
         if is_given(options.get("epochs")):
             begun[place] = replace(known, epochs=wanted[place].epochs)
     first = next(iter(begun.values()))
+    # Where more epochs were asked for and the run was stopped, some detectors have them already.
+    epochs = max(one.epochs for one in begun.values())
     return {
-        place: begun.get(place, replace(first, method=one.method)) for place, one in wanted.items()
+        place: replace(begun.get(place, first), method=one.method, epochs=epochs)
+        for place, one in wanted.items()
     }
 
 

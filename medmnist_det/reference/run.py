@@ -134,7 +134,7 @@ def train_folder(
             "from; choose another method or data set"
         )
     for doubt in known.doubts():
-        note(doubt)
+        note(f"{recipe.method}: {doubt}")
     make_folder(out)
     alone = locked(out) if rank() == 0 else contextlib.nullcontext()
     with alone, _reporting_memory(recipe, device):

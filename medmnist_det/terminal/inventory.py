@@ -70,7 +70,9 @@ def _state(run: Run) -> str:
 def _next(folder: Folder, fused: bool, runs: Sequence[Run]) -> Iterator[str]:
     """Yield commands that go on from what is there, the first that one would want first."""
     data = () if folder.path == usual_folder() else ("--data", folder.path)
-    scored = [run.path / PREDICTIONS for run in runs if (run.path / PREDICTIONS).is_file()]
+    # Of a run without scores nobody knows the data set; those of a stale one are of before.
+    done = [run for run in runs if run.scores is not None and not _state(run)]
+    scored = [run.path / PREDICTIONS for run in done if (run.path / PREDICTIONS).is_file()]
     if not fused and any(split in folder.splits for split in CROWD_SPLITS):
         yield command("aggregate", "--method", "dawid-skene", *data)
     for run in filter(_state, runs):

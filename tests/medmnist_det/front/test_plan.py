@@ -21,8 +21,8 @@ def test_a_method_may_bring_options_of_its_training():
     assert method_of("earl+normalise-weights+confidence=share") == (
         "earl", {"normalise_weights": True, "confidence": "share"},
     )  # fmt: skip
-    assert method_of("rater:2+lr=0.01+epochs=3+shift=false") == (
-        "rater:2", {"lr": 0.01, "epochs": 3, "shift": False},
+    assert method_of("rater:2+lr=0.01+batch=3+shift=false") == (
+        "rater:2", {"lr": 0.01, "batch": 3, "shift": False},
     )  # fmt: skip
 
 
@@ -31,6 +31,8 @@ def test_a_method_may_bring_options_of_its_training():
     [
         ("best", "'best' is not known: choose oracle, baseline"),
         ("", "'' is not known"),
+        ("earl+epochs=3", "epochs is one for all methods of a table; give it with"),
+        ("earl+method=oracle", "method is one for all methods of a table"),
         ("earl+speed=3", r"--methods 'earl\+speed=3': 'speed=3' is no option of a training"),
         ("earl+lr=fast", r"'lr=fast' is no option of a training with its value \(.*float"),
         ("earl+lr", r"'lr' is no option"),
