@@ -95,7 +95,7 @@ def test_only_the_oracle_wants_the_truth(blind, small, tmp_path):
     quick(small.path, tmp_path / "other", "--method", "oracle")
 
 
-def test_an_ensemble_is_a_detector_for_every_rater(blind, tmp_path):
+def test_an_ensemble_is_a_detector_for_every_rater(blind, tmp_path, monkeypatch):
     quick(blind.path, tmp_path / "run", "--method", "ensemble")
     folders = sorted(path.name for path in (tmp_path / "run").iterdir() if path.is_dir())
     assert folders == ["rater-1", "rater-2", "rater-3"]
@@ -105,6 +105,23 @@ def test_an_ensemble_is_a_detector_for_every_rater(blind, tmp_path):
     ]
     assert not torch.equal(weights[0], weights[1])
     assert (tmp_path / "run" / "scores.json").is_file()
+    # More epochs, stopped in the second detector: the others get them without being told again.
+    begun = []
+
+    @contextlib.contextmanager
+    def only_the_first(title, _epochs):
+        begun.append(title)
+        if len(begun) > 1:
+            raise KeyboardInterrupt
+        yield lambda _: None
+
+    words = ["--method", "ensemble", "--resume"]
+    with monkeypatch.context() as patched:
+        patched.setattr(cli, "training", only_the_first)
+        start(blind.path, tmp_path / "run", *words, "--epochs", 2, code=130)
+    start(blind.path, tmp_path / "run", *words)
+    done = [json.loads((tmp_path / "run" / name / "history.json").read_text()) for name in folders]
+    assert [len(history) for history in done] == [2, 2, 2]
 
 
 @contextlib.contextmanager
