@@ -208,7 +208,7 @@ def test_hundreds_of_used_classes_stay_readable(tmp_path):
     assert sum(count for _, _, count in confusion["cells"]) >= 600
     page = (tmp_path / "r.html").read_text()
     assert "80 of 600 classes, evenly from best to worst" in page
-    assert len(page) < 1_500_000
+    assert len(page) < 3_000_000
 
 
 def test_a_hundred_thousand_boxes_of_one_class_in_one_image_cost_little(tmp_path):
