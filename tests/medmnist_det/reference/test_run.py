@@ -310,7 +310,7 @@ def test_labels_that_make_no_sense_are_told_at_once(small, tmp_path):
         row["category_id"] = min(row["category_id"], 9)
     file.write_text(json.dumps(content))
     said = quick(path, tmp_path / "run", "--method", "oracle")
-    assert "note: no box is called '9': the detector cannot learn what that is" in said
+    assert "note: oracle: no box is called '9': the detector cannot learn what that is" in said
 
 
 def test_too_little_memory_names_the_option_that_helps(blind, tmp_path, monkeypatch):
