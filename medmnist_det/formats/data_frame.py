@@ -17,7 +17,11 @@ _BOX = ("x_min", "y_min", "x_max", "y_max")
 
 def is_table(data: Any) -> bool:
     """Return whether something has columns by name."""
-    return isinstance(data, Mapping) or (hasattr(data, "columns") and hasattr(data, "__getitem__"))
+    if isinstance(data, Mapping):
+        return True
+    # Not polars' LazyFrame, which has no cells yet, nor pyarrow's Table, whose columns lack names.
+    lazy = hasattr(data, "collect") or hasattr(data, "column_names")
+    return hasattr(data, "columns") and hasattr(data, "__getitem__") and not lazy
 
 
 def read_table(table: Any, what: str, *, scored: bool = False, drawn: bool = False) -> Rows:
@@ -157,6 +161,9 @@ def _blank(label_set: LabelSet) -> list[tuple[Name, ...]]:
     drew = set(zip(labels.image.tolist(), labels.rater.tolist(), strict=True))
     idle = [(i, r) for i, r in labels.assigned.tolist() if (i, r) not in drew]
     seen = set(labels.assigned[:, 0].tolist())
+    if not idle and len(seen) == len(ids) and len(labels.assigned) < len(ids) * len(names):
+        # Without such a row a table says nothing of who looked; that this rater drew, too, is fine.
+        idle = labels.assigned[:1].tolist()
     return [(ids[i], names[r]) for i, r in idle] + [
         (ids[i], None)
         for i in range(len(ids))

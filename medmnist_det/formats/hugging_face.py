@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from medmnist_det.boxes import xywh_to_xyxy, xyxy_to_xywh
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.files import inside
 from medmnist_det.formats.arrays import needed
 from medmnist_det.formats.items import read_items
@@ -110,6 +110,14 @@ def _item(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     objects = row["objects"]
     if isinstance(objects, dict):  # as older versions give a list of dictionaries back
         objects = _rows(objects)
+    for one in objects:
+        if one["category"] is None or not 0 <= one["category"] < len(names):
+            raise InputError(
+                f"dataset: image {shown(row['image_id'])} has the category {one['category']}; "
+                f"give 0 to {len(names) - 1}"
+            )
+        if one["bbox"] is None:
+            raise InputError(f"dataset: image {shown(row['image_id'])} has an object without bbox")
     box = np.array([one["bbox"] for one in objects], dtype=np.float64).reshape(-1, 4)
     item = {
         "boxes": xywh_to_xyxy(box),

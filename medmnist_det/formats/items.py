@@ -40,6 +40,9 @@ def read_items(
             columns[name] = [
                 value for values in have for value in ([] if values is None else values)
             ]
+    for flag in columns.get("iscrowd", ()):
+        if flag not in (0, 1):
+            raise InputError(f"{what}: iscrowd holds {shown(flag)}; give 0 or 1 for every box")
     keys, looked = _said(read, "image_id"), _said(read, "rater_list")
     ids: list[Name] = list(range(len(read)))
     if keys is not None:

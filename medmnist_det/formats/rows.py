@@ -269,6 +269,9 @@ def _refuse_boxes(rows: Rows, zero_area: bool) -> None:
         if column is not None and not np.isfinite(column).all():
             k = int(np.argmin(np.isfinite(column)))
             rows.refuse(k, f"has the {name} {column[k]}; give a finite number")
+    if rows.area is not None and (rows.area < 0).any():
+        k = int(np.argmax(rows.area < 0))
+        rows.refuse(k, f"has the area {rows.area[k]}; give 0 or more")
 
 
 def _raters(

@@ -164,6 +164,9 @@ def _read(
         seen = np.arange(len(image)) if labels.assigned is None else labels.assigned[:, 0]
         looked = np.zeros(len(source.truth.ids), dtype=bool)
         looked[image[seen]] = True
+        if rater is None and labels.score is not None and not looked.all():
+            held_images = f"{int(looked.sum()):,} of the truth's {len(looked):,} images"
+            tell([f"{what}: is scored on {held_images}, those that it is about"])
     copies = () if drawn else copies_of_boxes(what, boxes, source.truth)
     return checked(what, boxes, warnings=copies, name=name, drawn=drawn, looked=looked)
 

@@ -98,6 +98,8 @@ def class_rows(held: Held, what: str, truth: Truth, known: Held | None) -> np.nd
         raise InputError(
             f"{what}: its labels are {a}, the truth's are {b}; give classes={{number: name}}"
         )
+    if held.numbered and held.named and (known is None or (known.numbered and known.named)):
+        _refuse_contradiction(held, what, truth)
     row = {key: k for k, key in enumerate(there)}
     if len(row) < len(there):
         raise InputError("truth: two of its classes have one name; give labels as numbers")
@@ -113,3 +115,21 @@ def class_rows(held: Held, what: str, truth: Truth, known: Held | None) -> np.nd
                 f"{listed(there)}; {hint}"
             )
     return np.array([row.get(key, 0) for key in wanted], dtype=np.int64)
+
+
+def _refuse_contradiction(held: Held, what: str, truth: Truth) -> None:
+    """Raise InputError where a class has the number of one of the truth's and another name."""
+    mine, theirs = held.label_set.classes, truth.classes
+    if not set(mine.names) & set(theirs.names) and any(
+        one.names == tuple(map(str, one.ids)) for one in (mine, theirs)
+    ):
+        return  # nothing but numbers is known of one of the two
+    name_of = dict(zip(theirs.ids, theirs.names, strict=True))
+    for k in np.unique(held.label_set.labels.label).tolist():
+        number, name = mine.ids[k], mine.names[k]
+        if name_of.get(number, name) != name:
+            raise InputError(
+                f"{what}: its class {number} is {shown(name)}, that of {truth.source} "
+                f"{shown(name_of[number])}; make the labels with the truth's "
+                "classes={number: name}, or give what to_frame() returns"
+            )

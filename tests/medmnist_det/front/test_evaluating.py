@@ -254,3 +254,23 @@ def test_the_labels_of_one_rater_are_truth_and_predictions_without_a_word(small)
         assert found.assessment.scores.images == len(one)
     itself = medmnist_det.evaluate(one, [target for _, target in one])
     assert itself["mAP@0.4"] == pytest.approx(1)
+
+
+def test_class_numbers_that_were_made_up_are_not_matched_with_a_truths(small):
+    names = small.truth("train").classes.names
+    box = [10, 10, 60, 50]
+    items = [
+        {"boxes": [box], "labels": [names[3]], "raters": [rater], "image_id": 1}
+        for rater in ("ann",)
+    ]
+    fused = medmnist_det.aggregate(items, "majority-vote", assigned="all")
+    with pytest.raises(ValueError, match="its class .* make the labels with the truth's"):
+        medmnist_det.evaluate(small.path, fused, split="train")
+
+
+def test_flags_and_areas_that_are_none_are_refused():
+    found = [{"boxes": [[1, 1, 9, 9]], "labels": [1], "scores": [1]}]
+    for column, value in (("iscrowd", float("nan")), ("iscrowd", 0.5), ("area", -5)):
+        truth = [{"boxes": [[1, 1, 9, 9]], "labels": [1], column: [value]}]
+        with pytest.raises(ValueError, match=column):
+            medmnist_det.evaluate(truth, found)
