@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -235,6 +235,10 @@ class Classes:
 
     ids: tuple[int, ...]
     names: tuple[str, ...]
+    #: Whether somebody called the classes by these ids, and by these names. Where labels came as
+    #: names alone, ids were made up, and say nothing beside another table's; and the other way.
+    numbered: bool = field(default=True, compare=False)
+    named: bool = field(default=True, compare=False)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -130,9 +130,10 @@ def _names(cells: list[Any], rows: Any, column: str, what: str) -> list[Name]:
 def to_frame(label_set: LabelSet, *, empty: bool = False) -> Any:
     """Return a pandas DataFrame of a label set: image, rater, label, x_min ... y_max, score.
 
-    ``label`` is the class's name. ``empty`` adds a row without label and box for every rater who
-    looked and drew nothing (or, without raters, for every image without a box), so that
-    :func:`read_table` gives back what is known of who looked. Raises ImportError without pandas.
+    ``label`` is the class's name, or its number where nobody named it. ``empty`` adds a row without
+    label and box for every rater who looked and drew nothing (or, without raters, for every image
+    without a box), so that :func:`read_table` gives back what is known of who looked. Raises
+    ImportError without pandas.
     """
     pandas = needed("pandas", "to_frame()")
     labels, ids = label_set.labels, label_set.images.ids
@@ -140,7 +141,9 @@ def to_frame(label_set: LabelSet, *, empty: bool = False) -> Any:
     names = label_set.raters
     if labels.rater is not None and names is not None:
         columns["rater"] = [names[k] for k in labels.rater.tolist()]
-    columns["label"] = [label_set.classes.names[k] for k in labels.label.tolist()]
+    table = label_set.classes
+    called = table.names if table.named else table.ids
+    columns["label"] = [called[k] for k in labels.label.tolist()]
     columns |= {name: labels.box[:, k] for k, name in enumerate(_BOX)}
     if labels.score is not None:
         columns["score"] = labels.score

@@ -99,8 +99,8 @@ def from_datasets(dataset: Any, classes: Mapping[int, str] | None = None) -> Lab
     names = getattr(feature.get("category"), "names", None) if hasattr(feature, "get") else None
     if names is None:
         raise InputError("dataset: objects has no category of ClassLabel, which names the classes")
-    known = classes or dict(enumerate(names, start=1))
-    if list(known.values()) != list(names):
+    known = list(names) if classes is None else classes
+    if classes is not None and list(classes.values()) != list(names):
         raise InputError(f"classes: the dataset's are {', '.join(names)}; give them in this order")
     bare = dataset.remove_columns([n for n in dataset.column_names if n == "image"])
     return hold(read_items([_item(row, names) for row in bare], "dataset"), classes=known).label_set

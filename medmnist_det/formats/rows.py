@@ -63,9 +63,6 @@ class Held:
     """A label set from memory, and what its caller knows its images and classes by."""
 
     label_set: LabelSet
-    #: Whether ids of classes are the caller's numbers, and names the caller's names.
-    numbered: bool = True
-    named: bool = True
     #: Whether item k of another list can be meant for image k; and whether nothing else can say so.
     in_order: bool = False
     nameless: bool = False
@@ -97,7 +94,7 @@ def hold(
     for k, key in enumerate(rows.image):
         if key not in row_of:
             rows.refuse(k, f"is on image {shown(key)}, which images= does not list; add it there")
-    table, label, kinds = _classes(rows, classes)
+    table, label = _classes(rows, classes)
     _refuse_boxes(rows, zero_area)
     raters, rater, pairs = _raters(rows, row_of, assigned)
     columns = {name: getattr(rows, name) for name in ("score", "area", "iscrowd")}
@@ -120,7 +117,6 @@ def hold(
         nameless=rows.nameless,
         sized=size is not None or bool(own_sizes),
         indices=rows.indices and not isinstance(classes, Mapping),
-        **kinds,
     )
 
 
@@ -205,8 +201,8 @@ def _sizes(
     return pairs[:, 0], pairs[:, 1]
 
 
-def _classes(rows: Rows, classes: Any) -> tuple[Classes, np.ndarray, dict[str, bool]]:
-    """Return the classes, every row's class index, and what the caller knows the classes by."""
+def _classes(rows: Rows, classes: Any) -> tuple[Classes, np.ndarray]:
+    """Return the classes, and every row's class index."""
     known = ordered(rows.label)
     texts = [isinstance(one, str) for one in known]
     if any(texts) and not all(texts):
@@ -245,7 +241,7 @@ def _classes(rows: Rows, classes: Any) -> tuple[Classes, np.ndarray, dict[str, b
         if one not in index:
             rows.refuse(k, f"has the label {shown(one)}, which classes= lacks: {listed(keys)}")
     label = np.array([index[one] for one in rows.label], dtype=np.int64)
-    return Classes(ids=ids, names=names), label, kinds  # type: ignore[arg-type]
+    return Classes(ids=ids, names=names, **kinds), label  # type: ignore[arg-type]
 
 
 def _span(known: Sequence[Name]) -> str:

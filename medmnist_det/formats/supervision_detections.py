@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ def to_supervision(label_set: LabelSet) -> list[Any]:
 def _detections(kind: Any, one: Picture) -> Any:
     data: dict[str, Any] = {"class_name": np.array(one.names, dtype=str)}
     if one.raters is not None:
-        data["rater"] = np.array(one.raters, dtype=object if not one.raters else None)
+        mixed = len({type(name) for name in one.raters}) != 1  # of these numpy would make texts
+        data["rater"] = np.array(one.raters, dtype=object if mixed else None)
     about = {"image_id": one.id, "file_name": one.file_name}
     about |= {"width": one.width, "height": one.height}
     return kind(
@@ -57,5 +59,7 @@ def from_supervision(
                 "detections: data has no class_name, and class_id counts a list of classes that is "
                 "not there; give classes="
             )
-        classes = named
+        found = hold(rows, classes=named).label_set
+        # class_id counts a list: it is nobody's name for a class.
+        return replace(found, classes=replace(found.classes, numbered=False))
     return hold(rows, classes=classes).label_set

@@ -80,8 +80,12 @@ def evaluate(
     (1.0, 0.8)
     """
     given: list[Any] = [] if iou is None else [iou]
-    if isinstance(iou, Iterable) and not isinstance(iou, str):
+    if getattr(iou, "ndim", None) == 0:
+        given = [iou.item()]  # type: ignore[union-attr]  # a number of numpy or torch
+    elif isinstance(iou, Iterable) and not isinstance(iou, str):
         given = list(iou)
+        if not given:
+            raise InputError("iou=[]: give one threshold or more, or leave it out")
     options = Options(
         metrics=tuple(parse_metric(str(one)) for one in given) or HEADLINE,
         engine=engine,

@@ -103,6 +103,8 @@ def crowd_source(
     where it is taken for granted who looked at which image.
     """
     only = tuple(str(one) for one in words(raters) or ())
+    if raters is not None and not only:
+        raise InputError("raters=[]: name one rater or more, or leave it out")
     if isinstance(crowd, str | Path | Folder):
         about.refuse("crowd", "on disk")
         path = crowd.path if isinstance(crowd, Folder) else Path(crowd)

@@ -84,21 +84,22 @@ def image_rows(
 def class_rows(held: Held, what: str, truth: Truth, known: Held | None) -> np.ndarray:
     """Return the row among the truth's classes of every class of predictions. Raises InputError."""
     mine = held.label_set.classes
+    theirs = truth.classes
     if held.indices and not (known is not None and known.indices):
         raise InputError(
             f"{what}: Detections without data['class_name'] count classes from 0, the truth's "
             "labels are numbers of their own; add class_name"
         )
-    if held.numbered and (known is None or known.numbered):
+    if mine.numbered and theirs.numbered:
         wanted, there = mine.ids, truth.classes.ids
-    elif held.named and (known is None or known.named):
+    elif mine.named and theirs.named:
         wanted, there = mine.names, truth.classes.names
     else:
-        a, b = ("numbers", "names") if held.numbered else ("names", "numbers")
+        a, b = ("numbers", "names") if mine.numbered else ("names", "numbers")
         raise InputError(
             f"{what}: its labels are {a}, the truth's are {b}; give classes={{number: name}}"
         )
-    if held.numbered and held.named and (known is None or (known.numbered and known.named)):
+    if mine.numbered and mine.named and theirs.numbered and theirs.named:
         _refuse_contradiction(held, what, truth)
     row = {key: k for k, key in enumerate(there)}
     if len(row) < len(there):
@@ -120,10 +121,6 @@ def class_rows(held: Held, what: str, truth: Truth, known: Held | None) -> np.nd
 def _refuse_contradiction(held: Held, what: str, truth: Truth) -> None:
     """Raise InputError where a class has the number of one of the truth's and another name."""
     mine, theirs = held.label_set.classes, truth.classes
-    if not set(mine.names) & set(theirs.names) and any(
-        one.names == tuple(map(str, one.ids)) for one in (mine, theirs)
-    ):
-        return  # nothing but numbers is known of one of the two
     name_of = dict(zip(theirs.ids, theirs.names, strict=True))
     for k in np.unique(held.label_set.labels.label).tolist():
         number, name = mine.ids[k], mine.names[k]

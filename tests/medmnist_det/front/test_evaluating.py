@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas
@@ -256,16 +257,27 @@ def test_the_labels_of_one_rater_are_truth_and_predictions_without_a_word(small)
     assert itself["mAP@0.4"] == pytest.approx(1)
 
 
-def test_class_numbers_that_were_made_up_are_not_matched_with_a_truths(small):
-    names = small.truth("train").classes.names
-    box = [10, 10, 60, 50]
-    items = [
-        {"boxes": [box], "labels": [names[3]], "raters": [rater], "image_id": 1}
-        for rater in ("ann",)
-    ]
-    fused = medmnist_det.aggregate(items, "majority-vote", assigned="all")
-    with pytest.raises(ValueError, match="its class .* make the labels with the truth's"):
-        medmnist_det.evaluate(small.path, fused, split="train")
+def test_class_numbers_that_were_made_up_are_no_category_ids(small):
+    """Fused from names alone, a label set is matched by names, whatever its ids have become."""
+    truth = small.truth("train")
+    names, ids = truth.classes.names, list(truth.images.ids)
+    some = np.isin(truth.labels.label, (3, 7))
+    objects = replace(truth, labels=truth.labels.select(some))
+    table = to_frame(objects).assign(rater="ann")
+    assert sorted(set(table.label)) == [names[3], names[7]]
+    fused = medmnist_det.aggregate(table, "majority-vote", images=ids, assigned="all")
+    assert fused.labels.classes.ids == (1, 2)
+    scores = medmnist_det.evaluate(small.path, fused, split="train")
+    found = scores.to_frame("classes").set_index("class")["mAP@0.4"]
+    assert found[names[3]] == pytest.approx(1)
+    assert found[names[7]] == pytest.approx(1)
+
+
+def test_one_number_with_two_names_is_refused(small):
+    found = small.labels("train", "rater:2")
+    renamed = replace(found, classes=replace(found.classes, names=(*found.classes.names[:9], "x")))
+    with pytest.raises(ValueError, match="its class 10 is 'x', that of .* '9'"):
+        medmnist_det.evaluate(small.path, renamed, split="train")
 
 
 def test_flags_and_areas_that_are_none_are_refused():
@@ -274,3 +286,26 @@ def test_flags_and_areas_that_are_none_are_refused():
         truth = [{"boxes": [[1, 1, 9, 9]], "labels": [1], column: [value]}]
         with pytest.raises(ValueError, match=column):
             medmnist_det.evaluate(truth, found)
+
+
+def test_labels_that_are_numbers_stay_numbers_and_are_no_names():
+    box = [10.0, 10.0, 60.0, 50.0]
+    items = [{"boxes": [box], "labels": [3], "raters": ["ann"], "image_id": 1}]
+    numbers = medmnist_det.aggregate(items, "majority-vote", assigned="all")
+    assert numbers.to_frame().label.tolist() == [3]
+    truth = [{"boxes": [box], "labels": [3], "image_id": 1}]
+    assert medmnist_det.evaluate(truth, numbers)["mAP@0.4"] == pytest.approx(1)
+    named = [items[0] | {"labels": ["cat"]}]
+    names = medmnist_det.aggregate(named, "majority-vote", assigned="all")
+    with pytest.raises(ValueError, match="its labels are names, the truth's are numbers"):
+        medmnist_det.evaluate(truth, names)
+
+
+def test_empty_lists_of_options_are_refused(small):
+    for given in ({"iou": []},):
+        with pytest.raises(ValueError, match=r"^iou=\[\]"):
+            medmnist_det.evaluate(
+                small.path, small.labels("train", "truth"), split="train", **given
+            )
+    with pytest.raises(ValueError, match=r"^raters=\[\]"):
+        medmnist_det.aggregate(small.path, "majority-vote", raters=[])
