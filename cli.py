@@ -130,6 +130,13 @@ _SplitOption = Annotated[_Split, typer.Option(help="train, val or test.")]
 _Formats = Annotated[
     str, typer.Option(help="Of the pictures: png, pdf, svg, or several with commas between them.")
 ]
+_Digits = Annotated[
+    Literal["auto", "mnist", "optdigits"],
+    typer.Option(help="auto: MNIST where it can be had, else optdigits."),
+]
+_DigitsRoot = Annotated[
+    Path | None, typer.Option(help="Folder with MNIST's idx files; no network is touched.")
+]
 _Preset = Annotated[
     str,
     typer.Option(
@@ -174,13 +181,8 @@ def generate(
     workers: Annotated[
         int | None, typer.Option(help="Processes; all cores by default. Changes only the time.")
     ] = None,
-    digits: Annotated[
-        Literal["auto", "mnist", "optdigits"],
-        typer.Option(help="auto: MNIST where it can be had, else optdigits."),
-    ] = "auto",
-    digits_root: Annotated[
-        Path | None, typer.Option(help="Folder with MNIST's idx files; no network is touched.")
-    ] = None,
+    digits: _Digits = "auto",
+    digits_root: _DigitsRoot = None,
 ) -> None:
     """Make a data set: scenes of digits, their truth, and what the annotators drew.
 
@@ -327,16 +329,16 @@ def show(
     """
     from evaluation.judged import judged_labels
     from medmnist_det.drawing import formats_of
-    from medmnist_det.folder import Folder, beside
+    from medmnist_det.folder import Folder
     from medmnist_det.pictures import MOST_SHOWN, write_pictures
-    from medmnist_det.runs import PREDICTIONS, RUNS, refuse_absent
+    from medmnist_det.runs import refuse_absent_predictions
 
     kinds, folder, shown = formats_of(formats), Folder.open(data), list(dict.fromkeys(labels or ()))
     if len(shown) > MOST_SHOWN:
         raise InputError(f"--labels is given {len(shown)} times: {MOST_SHOWN} fit in one picture")
     named = [which for which in shown if not which.startswith("fused:")]
     for which in named:
-        refuse_absent(Path(which), (f"{beside(RUNS)}/*/{PREDICTIONS}", "*preds*.json"))
+        refuse_absent_predictions(Path(which))
     split = split or ("test" if named else "train")
     with err.status("Drawing ..."):
         found = [(which, *judged_labels(folder, split, which)) for which in shown]
@@ -485,15 +487,15 @@ def evaluate(
     from evaluation.show.json_file import as_json, write_json
     from evaluation.show.score_tables import tables
     from medmnist_det.drawing import formats_of
-    from medmnist_det.folder import Layout, beside
+    from medmnist_det.folder import Layout
     from medmnist_det.guards import refuse_overwrite
-    from medmnist_det.runs import PREDICTIONS, RUNS, refuse_absent
+    from medmnist_det.runs import refuse_absent_predictions
 
     if len(files) > 2:
         raise InputError(f"{len(files)} files: give one to score, or two to compare")
     kinds = formats_of(formats)
     for file in files:
-        refuse_absent(file, (f"{beside(RUNS)}/*/{PREDICTIONS}", "*preds*.json"))
+        refuse_absent_predictions(file)
     inputs = [*files, truth or Layout(path=data).truth_file(split)]
     for option, place in (("--json", json), ("--report", report), ("--plots", plots)):
         if place is not None and place != Path("-"):
@@ -884,13 +886,8 @@ def benchmark(
     canvas: Annotated[
         int | None, typer.Option(help="Side of an image, instead of the budget's.")
     ] = None,
-    digits: Annotated[
-        Literal["auto", "mnist", "optdigits"],
-        typer.Option(help="auto: MNIST where it can be had, else optdigits."),
-    ] = "auto",
-    digits_root: Annotated[
-        Path | None, typer.Option(help="Folder with MNIST's idx files; no network is touched.")
-    ] = None,
+    digits: _Digits = "auto",
+    digits_root: _DigitsRoot = None,
     device: _Device = "auto",
     workers: Annotated[
         int | None,
@@ -939,12 +936,12 @@ def benchmark(
         from medmnist_det.front.benchmark import benchmark as make
         from medmnist_det.front.given import given_of, score_given
         from medmnist_det.front.plan import seeds_of, settings_of, specs_of
-        from medmnist_det.runs import refuse_absent
+        from medmnist_det.runs import refuse_absent_predictions
         from medmnist_det.terminal.cells import cells as display
 
         given = [given_of(text) for text in predictions or ()]
         for one in given:
-            refuse_absent(one.file, ("*preds*.json",))
+            refuse_absent_predictions(one.file)
         numbers_of = None if images is None else whole_numbers("--images", images)
         cost = budget_of(budget, images=numbers_of, epochs=epochs, model=model, canvas=canvas)
         settings = settings_of(words(presets) or [], sweep or [])

@@ -9,6 +9,7 @@ from typing import Any
 
 from medmnist_det.errors import InputError, listed
 from medmnist_det.files import naming, read_json
+from medmnist_det.folder import beside
 
 #: What the files of a run are called.
 CHECKPOINT, HISTORY, PREDICTIONS, SCORES = (
@@ -99,6 +100,11 @@ def _run(path: Path) -> Run | None:
 def _age(file: Path) -> int:
     """Return a number that is larger for files that were written earlier."""
     return -file.stat().st_mtime_ns
+
+
+def refuse_absent_predictions(path: Path) -> None:
+    """Raise InputError for predictions that are not there, which names the newest that are."""
+    refuse_absent(path, (f"{beside(RUNS)}/*/{PREDICTIONS}", "*preds*.json"))
 
 
 def refuse_absent(path: Path, patterns: Iterable[str]) -> None:
