@@ -98,3 +98,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not torch.cuda.is_available():
             for item in marked:
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA GPU: this machine has none"))
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest test: at the end one process would be at it, and the others idle."""
+    items.sort(key=lambda item: item.name != "test_every_shown_command_and_script_works_in_order")
