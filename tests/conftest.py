@@ -90,7 +90,11 @@ def random_truth(images: int = 2000, classes: int = 10, seed: int = 0) -> tuple[
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a GPU where there is none, saying so."""
+    """Skip what needs a GPU where there is none, saying so; begin with the longest test.
+
+    At the end one process would be at it, and the others idle.
+    """
+    items.sort(key=lambda item: item.name != "test_every_shown_command_and_script_works_in_order")
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked:
         import torch
@@ -98,8 +102,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not torch.cuda.is_available():
             for item in marked:
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA GPU: this machine has none"))
-
-
-def pytest_collection_modifyitems(items):
-    """Begin with the longest test: at the end one process would be at it, and the others idle."""
-    items.sort(key=lambda item: item.name != "test_every_shown_command_and_script_works_in_order")
