@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evaluation.benchmark.grids import heading, sweep_groups, sweep_methods
 from evaluation.benchmark.table import BASELINE, METRICS, ORACLE, Block, Row
-from medmnist_det.drawing import COLOURS, INK, PALE, drawn, panels, save, shorten
+from medmnist_det.drawing import COLOURS, INK, PALE, drawn, panels, save_all, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,8 +28,7 @@ def figures(found: Sequence[Block]) -> dict[str, Callable[[], Figure]]:
     for block in found:
         if block.setting.option is not None or not any(row.scores for row in block.rows):
             continue
-        name = f"{block.setting.name}-{block.budget.key}"
-        name += "" if block.split == "test" else f"-{block.split}"
+        name = _called(block, block.setting.name)
         made[f"scores-{name}"] = partial(scores_figure, block)
         if any(gap for row in block.rows for gap in row.gap.values()):
             made[f"gap-{name}"] = partial(gap_figure, block)
@@ -38,21 +37,20 @@ def figures(found: Sequence[Block]) -> dict[str, Callable[[], Figure]]:
     for group in sweep_groups(found):
         first = group[0]
         if any(row.scores for block in group for row in block.rows):
-            name = f"sweep-{first.setting.preset}-{first.setting.option}-{first.budget.key}"
-            name += "" if first.split == "test" else f"-{first.split}"
+            name = _called(first, f"sweep-{first.setting.preset}-{first.setting.option}")
             made[name] = partial(sweep_figure, group)
     return made
 
 
+def _called(block: Block, setting: str) -> str:
+    split = "" if block.split == "test" else f"-{block.split}"
+    return f"{setting}-{block.budget.key}{split}"
+
+
 def write_figures(folder: Path, found: Sequence[Block]) -> list[Path]:
     """Write every figure as PNG and PDF; return the paths. Raises InputError."""
-    written = []
-    for name, make in figures(found).items():
-        figure = make()
-        for kind in ("png", "pdf"):
-            save(folder / f"{name}.{kind}", figure)
-            written.append(folder / f"{name}.{kind}")
-    return written
+    made = figures(found).items()
+    return [path for name, make in made for path in save_all(folder, name, make(), ("png", "pdf"))]
 
 
 @drawn
@@ -181,8 +179,8 @@ def sweep_figure(group: Sequence[Block]) -> Figure:
         panel.set_xlabel(first.setting.option or "")
         panel.set_title(metric)
     axes[0][-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    title = heading(first).replace(first.setting.name, first.setting.preset, 1)
-    figure.suptitle(f"{title}: 95% intervals over seeds", x=0.01, ha="left", fontsize=10)
+    title = f"{heading(first, first.setting.preset)}: 95% intervals over seeds"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     return figure
 
 
