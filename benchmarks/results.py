@@ -1,7 +1,7 @@
 """docs/results.md, the README's table and the figures, made of the cells in results/cells.
 
-    python benchmarks/results.py            writes them
-    python benchmarks/results.py --check    fails where a page holds other numbers
+python benchmarks/results.py            writes them
+python benchmarks/results.py --check    fails where a page holds other numbers
 """
 
 from __future__ import annotations
