@@ -671,7 +671,7 @@ def agreement(
             write_agreement(path, label_set, found, scored)
             say(f"written: {path}")
         if plots is not None:
-            from annotators.rater_plots import disputed_figure, write_agreement_plots
+            from annotators.agreement_plots import disputed_figure, write_agreement_plots
 
             maps = {
                 "alpha": (found.pairwise, f"IoU above {iou:g}"),

@@ -1,6 +1,6 @@
 """docs/results.md, the README's table and the figures, made of the cells in results/cells.
 
-    python benchmarks/results.py            writes them
+python benchmarks/results.py            writes them
 python benchmarks/results.py --check    fails where a page holds other numbers
 """
 
@@ -20,14 +20,13 @@ CELLS = ROOT / "results" / "cells"
 _BEGIN, _END = "<!-- results: benchmarks/results.py writes this -->\n", "<!-- end of results -->\n"
 
 
-def pages(root: Path = ROOT) -> dict[Path, str]:
+def pages(found: list[Block]) -> dict[Path, str]:
     """Return what should stand in the pages, by file."""
-    found = _blocks()
-    readme = root / "README.md"
+    readme = ROOT / "README.md"
     before, _, rest = readme.read_text(encoding="utf-8").partition(_BEGIN)
     after = rest.partition(_END)[2]
     return {
-        root / "docs" / "results.md": page(found, list(figures(found))),
+        ROOT / "docs" / "results.md": page(found, list(figures(found))),
         readme: f"{before}{_BEGIN}{readme_table(found)}{_END}{after}",
     }
 
@@ -40,18 +39,19 @@ def _blocks() -> list[Block]:
 
 def main() -> None:
     """Write the pages and figures, or compare the pages."""
+    found = _blocks()
     if "--check" in sys.argv[1:]:
         other = [
             str(file.relative_to(ROOT))
-            for file, text in pages().items()
+            for file, text in pages(found).items()
             if not file.is_file() or file.read_text(encoding="utf-8") != text
         ]
         if other:
             sys.exit(f"{', '.join(other)}: not what results/cells says: run this without --check")
         return
-    for file, text in pages().items():
+    for file, text in pages(found).items():
         file.write_text(text, encoding="utf-8")
-    for name, make in figures(_blocks()).items():
+    for name, make in figures(found).items():
         save(ROOT / "results" / "figures" / f"{name}.png", make())
 
 

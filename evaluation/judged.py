@@ -10,13 +10,11 @@ import numpy as np
 from evaluation.confusion import pair_up, working_point
 from evaluation.matching import Matching
 from evaluation.problem import Boxes, in_order, truth_of
+from evaluation.quality import ON_OBJECT
 from evaluation.read.predictions import read_predictions
 from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder
 from medmnist_det.labels import Error, Labels, LabelSet, Split
-
-# A box is on an object from this IoU on, as in label quality.
-_IOU = 0.4
 
 
 def judged_labels(folder: Folder, split: Split, which: str) -> tuple[LabelSet, str]:
@@ -47,7 +45,9 @@ def judged_labels(folder: Folder, split: Split, which: str) -> tuple[LabelSet, s
         )
     if found.drawn:
         return judged(truth, found.boxes), "; ".join(found.warnings)
-    score = working_point(Matching(table.problem(found.boxes), (_IOU,), any_class=False), _IOU)
+    score = working_point(
+        Matching(table.problem(found.boxes), (ON_OBJECT,), any_class=False), ON_OBJECT
+    )
     kept = found.boxes.select(found.boxes.score >= score)
     said = (f"{which}: boxes of score {score:.3g} or more", *found.warnings)
     return judged(truth, kept), "; ".join(said)
@@ -60,7 +60,7 @@ def judged(truth: LabelSet, boxes: Boxes) -> LabelSet:
     their classes, the closest first.
     """
     order, place = in_order(truth.images.ids)
-    pairing = pair_up(boxes, truth_of(truth).boxes, iou=_IOU)
+    pairing = pair_up(boxes, truth_of(truth).boxes, iou=ON_OBJECT)
     # Objects there are rows in the order of the ids; rows of the truth's own table are wanted.
     rows = np.argsort(place[truth.labels.image], kind="stable")
     pairs = pairing.pairs

@@ -11,6 +11,9 @@ from evaluation.matching import Pairs
 from evaluation.problem import Problem, problem_of
 from medmnist_det.labels import Labels, LabelSet
 
+#: A box is on an object from this IoU on, whatever its class.
+ON_OBJECT = 0.4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
@@ -31,14 +34,14 @@ class Quality:
     mean_iou: float | None
 
 
-def label_quality(problem: Problem, *, iou: float = 0.4, pairs: Pairs | None = None) -> Quality:
+def label_quality(problem: Problem, *, pairs: Pairs | None = None) -> Quality:
     """Return the quality of a label set (the problem's detections), pairing closest boxes first.
 
     Boxes in iscrowd regions of the truth count neither for nor against. ``pairs`` are those of all
     detections, of at least a lower IoU, if they are known.
     """
     boxes, objects = problem.detections, problem.objects
-    pairing = pair_up(boxes, objects, iou=iou, pairs=pairs)
+    pairing = pair_up(boxes, objects, iou=ON_OBJECT, pairs=pairs)
     pairs = pairing.pairs
     found = len(pairs.iou)
     same = boxes.label[pairs.detection] == objects.label[pairs.object]
@@ -46,7 +49,7 @@ def label_quality(problem: Problem, *, iou: float = 0.4, pairs: Pairs | None = N
         images=problem.images,
         objects=found + len(pairing.missed),
         boxes=len(boxes),
-        iou=iou,
+        iou=ON_OBJECT,
         precision=_share(found, found + len(pairing.spurious)),
         recall=_share(found, found + len(pairing.missed)),
         class_accuracy=_share(int(np.count_nonzero(same)), found),

@@ -43,9 +43,6 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW = (
 #: For lines and bars on white, where yellow is too pale.
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 
-#: Several scores of one thing, from the lenient to the strict: dark to light.
-SHADES = ("#1e3a8a", "#2563eb", "#93b4f5")
-
 #: One colour a kind of error.
 KIND_COLOURS = {
     "class": ORANGE,

@@ -65,16 +65,14 @@ def scenes_figure(
     folder: Folder,
     split: Split,
     scenes: int = 3,
-    raters: Sequence[int] | None = None,
     others: Mapping[str, LabelSet] | None = None,
 ) -> Figure:
     """Return a picture of a few scenes: a row a scene, with the truth and its raters' boxes.
 
     The scenes are spread over the split, among those with three to six objects where there are
     some. Of a scene those raters are shown who looked at it: of more than :data:`MOST_SHOWN` so
-    many from the best to the worst, or else those of ``raters`` (rows of the raters' table).
-    ``others`` take the raters' place: by name, labels of one rater each with the error behind every
-    box. Raises InputError for a split without an object.
+    many from the best to the worst. ``others`` take the raters' place: by name, labels of one rater
+    each with the error behind every box. Raises InputError for a split without an object.
     """
     truth = folder.truth(split)
     chosen = _choose(truth, scenes)
@@ -87,7 +85,7 @@ def scenes_figure(
     elif split in CROWD_SPLITS:
         crowd, caption = folder.crowd_with_provenance(split), f"{_KEY} {_WHO}"
         ranks = np.argsort(-_skills(read_json(folder.annotators_file)), kind="stable")
-        looked = [_looked(crowd, image, ranks, raters) for image in chosen]
+        looked = [_looked(crowd, image, ranks) for image in chosen]
     shown = [[some[k] for k in evenly(len(some), MOST_SHOWN)] for some in looked]
     rows = [
         Row(
@@ -134,16 +132,12 @@ def _choose(truth: LabelSet, scenes: int) -> list[int]:
     return good[evenly(len(good), scenes)].tolist()
 
 
-def _looked(
-    crowd: LabelSet, image: int, ranks: np.ndarray, only: Sequence[int] | None
-) -> list[int]:
-    """Return the raters who looked at an image, best first; of ``only`` these, where given."""
+def _looked(crowd: LabelSet, image: int, ranks: np.ndarray) -> list[int]:
+    """Return the raters who looked at an image, best first."""
     pairs = crowd.labels.assigned
     there = set(range(len(crowd.raters or ())))
     if pairs is not None:
         there = set(pairs[pairs[:, 0] == image, 1].tolist())
-    if only is not None:
-        return [rater for rater in only if rater in there]
     return [rater for rater in ranks.tolist() if rater in there]
 
 

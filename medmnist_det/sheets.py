@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from medmnist_det.drawing import INK, NO_OBJ, PALE, SKY, VERMILION, YELLOW, drawn, shorten
-from medmnist_det.labels import Error, Labels, LabelSet
+from medmnist_det.labels import Error, LabelSet
 from medmnist_det.lettering import left_to_right, width
 
 if TYPE_CHECKING:
@@ -175,12 +175,12 @@ class _Sketch:
         """Draw what a rater drew over the truth; tags of errors first, for they need the room."""
         if crowd is None or crowd.labels.rater is None:
             raise ValueError("these labels do not say who drew them")
-        labels = crowd.labels
+        labels, by = crowd.labels, crowd.labels.rater
         self.head(f"{kind}{(crowd.raters or ())[rater]}")
         if truth is not None:
             for k in _rows(truth, self.image):
                 self._frame(truth.labels.box[k], YELLOW, "--", 1.2)
-        mine = [k for k, by in self._drawn(labels) if by == rater]
+        mine = [k for k in _rows(crowd, self.image) if by[k] == rater]
         tags = [(labels.box[k], *self._said(crowd, truth, k)) for k in mine]
         for box, _, colour in tags:
             self._frame(box, colour, "-", 1.4)
@@ -195,12 +195,6 @@ class _Sketch:
             ]
         for box, text, colour in sorted(tags, key=lambda tag: tag[2] != VERMILION):
             self._tag(box, text, colour)
-
-    def _drawn(self, labels: Labels) -> Iterator[tuple[int, int]]:
-        """Yield the rows of the image's boxes, and who drew each."""
-        if labels.rater is not None:
-            part = slice(*labels.starts[self.image : self.image + 2].tolist())
-            yield from enumerate(labels.rater[part].tolist(), start=part.start)
 
     def _said(self, crowd: LabelSet, truth: LabelSet | None, k: int) -> tuple[str, str]:
         """Return what a box is tagged with, and its colour."""

@@ -7,14 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from annotators.agreement_plots import disputed_figure, pairs_figure
 from annotators.infer.parts.result import Raters
-from annotators.rater_plots import (
-    boxes_figure,
-    disputed_figure,
-    matrices_figure,
-    pairs_figure,
-    skills_figure,
-)
+from annotators.rater_plots import boxes_figure, matrices_figure, skills_figure
 from evaluation.assessment import Comparison
 from evaluation.metrics import HEADLINE, union
 from evaluation.scores import ClassScore

@@ -36,12 +36,17 @@ class Budget:
             raise InputError(f"--epochs {self.epochs}: must be from 1 to 1,000,000")
 
     @property
+    def data_key(self) -> str:
+        """What the images of every split, and their side, are called in the names of files."""
+        images = "-".join(str(getattr(self, split) or "all") for split in SPLITS)
+        return f"{images}x{self.canvas}"
+
+    @property
     def key(self) -> str:
         """What the budget is called in the names of files."""
         if self.name != CUSTOM:
             return self.name
-        images = "-".join(str(getattr(self, split) or "all") for split in SPLITS)
-        return f"{images}x{self.canvas}-{self.model}-{self.epochs}"
+        return f"{self.data_key}-{self.model}-{self.epochs}"
 
     def sentence(self) -> str:
         """Return what the budget means, for people."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -51,11 +51,9 @@ class Spec:
     @property
     def data_name(self) -> str:
         """What the cell's data set is called; cells with the same one share it."""
-        budget = self.budget
-        if budget is None:
+        if self.budget is None:
             raise ValueError("predictions that were given have no data set of their own")
-        images = "-".join(str(getattr(budget, one) or "all") for one in ("train", "val", "test"))
-        return f"{self.setting.name}-{images}x{budget.canvas}-{self.seed}"
+        return f"{self.setting.name}-{self.budget.data_key}-{self.seed}"
 
     @property
     def run_name(self) -> str:
@@ -128,11 +126,6 @@ class Cell:
     labels: dict[str, float | None] | None = None
     #: Errors of the estimated raters: matrix, miss, spurious, box_bias, skill.
     recovery: dict[str, float | None] | None = None
-
-    @property
-    def state(self) -> Literal["done", "failed"]:
-        """Whether there are scores."""
-        return "done" if self.error is None else "failed"
 
     @property
     def why(self) -> str:

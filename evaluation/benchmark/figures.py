@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING
 
 from evaluation.benchmark.grids import heading, sweep_groups, sweep_methods
 from evaluation.benchmark.table import BASELINE, METRICS, ORACLE, Block, Row
-from medmnist_det.drawing import COLOURS, INK, PALE, drawn, panels, save, shorten
+from medmnist_det.drawing import (
+    BLUE,
+    COLOURS,
+    INK,
+    PALE,
+    SKY,
+    drawn,
+    name_rows,
+    panels,
+    rows_high,
+    save_all,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,9 +30,6 @@ if TYPE_CHECKING:
 # Characters of a method's name.
 _NAME = 28
 
-# Of a mean, and of the seeds behind it.
-_SOLID, _LIGHT = "#2563eb", "#93b4f5"
-
 
 def figures(found: Sequence[Block]) -> dict[str, Callable[[], Figure]]:
     """Return the figures that there are numbers for, by file name, each drawn when called."""
@@ -28,8 +37,7 @@ def figures(found: Sequence[Block]) -> dict[str, Callable[[], Figure]]:
     for block in found:
         if block.setting.option is not None or not any(row.scores for row in block.rows):
             continue
-        name = f"{block.setting.name}-{block.budget.key}"
-        name += "" if block.split == "test" else f"-{block.split}"
+        name = _called(block, block.setting.name)
         made[f"scores-{name}"] = partial(scores_figure, block)
         if any(gap for row in block.rows for gap in row.gap.values()):
             made[f"gap-{name}"] = partial(gap_figure, block)
@@ -38,28 +46,27 @@ def figures(found: Sequence[Block]) -> dict[str, Callable[[], Figure]]:
     for group in sweep_groups(found):
         first = group[0]
         if any(row.scores for block in group for row in block.rows):
-            name = f"sweep-{first.setting.preset}-{first.setting.option}-{first.budget.key}"
-            name += "" if first.split == "test" else f"-{first.split}"
+            name = _called(first, f"sweep-{first.setting.preset}-{first.setting.option}")
             made[name] = partial(sweep_figure, group)
     return made
 
 
+def _called(block: Block, setting: str) -> str:
+    split = "" if block.split == "test" else f"-{block.split}"
+    return f"{setting}-{block.budget.key}{split}"
+
+
 def write_figures(folder: Path, found: Sequence[Block]) -> list[Path]:
     """Write every figure as PNG and PDF; return the paths. Raises InputError."""
-    written = []
-    for name, make in figures(found).items():
-        figure = make()
-        for kind in ("png", "pdf"):
-            save(folder / f"{name}.{kind}", figure)
-            written.append(folder / f"{name}.{kind}")
-    return written
+    made = figures(found).items()
+    return [path for name, make in made for path in save_all(folder, name, make(), ("png", "pdf"))]
 
 
 @drawn
 def scores_figure(block: Block) -> Figure:
     """Return a panel a metric: every method's seeds as points, their mean and its interval."""
     rows = [row for row in block.rows if row.scores]
-    figure, axes = panels(1, len(METRICS), 4.6, _height(rows))
+    figure, axes = panels(1, len(METRICS), 4.6, rows_high(len(rows)))
     for panel, metric in zip(axes[0], METRICS, strict=True):
         for place, row in enumerate(rows):
             whole = row.scores.get(metric)
@@ -78,14 +85,10 @@ def _points(
     axes: Axes, values: list[float], place: int, mean: float, low: float | None, high: float | None
 ) -> None:
     """Draw seeds above a line, their mean and its interval on it."""
-    axes.plot(values, [place - 0.2] * len(values), "o", color=_LIGHT, ms=4.5, label="_seeds")
+    axes.plot(values, [place - 0.2] * len(values), "o", color=SKY, ms=4.5, label="_seeds")
     if low is not None and high is not None:
-        axes.plot([low, high], [place, place], color=_SOLID, lw=1.6, label="_interval")
-    axes.plot([mean], [place], "D", color=_SOLID, ms=5, label="_mean")
-
-
-def _height(rows: Sequence[Row]) -> float:
-    return 0.36 * len(rows) + 1.4
+        axes.plot([low, high], [place, place], color=BLUE, lw=1.6, label="_interval")
+    axes.plot([mean], [place], "D", color=BLUE, ms=5, label="_mean")
 
 
 def _title(block: Block) -> str:
@@ -93,18 +96,16 @@ def _title(block: Block) -> str:
 
 
 def _name_rows(axes: Axes, rows: Sequence[Row], *, named: bool) -> None:
-    names = [shorten(row.method, _NAME) + (" *" if row.given else "") for row in rows]
-    axes.set_yticks(range(len(rows)), names if named else [""] * len(rows))
-    axes.set_ylim(len(rows) - 0.4, -0.7)
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0)
+    name_rows(axes, [row.method + " *" * row.given for row in rows])
+    if not named:
+        axes.set_yticklabels([])
 
 
 @drawn
 def gap_figure(block: Block) -> Figure:
     """Return what share of the way from baseline to oracle each method goes, by metric."""
     rows = [row for row in block.rows if any(row.gap.values())]
-    figure, axes = panels(1, len(METRICS), 4.6, _height(rows))
+    figure, axes = panels(1, len(METRICS), 4.6, rows_high(len(rows)))
     for panel, metric in zip(axes[0], METRICS, strict=True):
         for place, row in enumerate(rows):
             gap = row.gap.get(metric)
@@ -181,8 +182,8 @@ def sweep_figure(group: Sequence[Block]) -> Figure:
         panel.set_xlabel(first.setting.option or "")
         panel.set_title(metric)
     axes[0][-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    title = heading(first).replace(first.setting.name, first.setting.preset, 1)
-    figure.suptitle(f"{title}: 95% intervals over seeds", x=0.01, ha="left", fontsize=10)
+    title = f"{heading(first, first.setting.preset)}: 95% intervals over seeds"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     return figure
 
 

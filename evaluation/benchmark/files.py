@@ -33,9 +33,10 @@ def shown(found: Sequence[Block]) -> Group:
 
 def write_tables(folder: Path, found: Sequence[Block]) -> list[Path]:
     """Write ``table.md``, ``.tex``, ``.csv`` and ``.json``; return the paths. Raises InputError."""
+    tables = grids(found)
     texts = {
-        "table.md": markdown(grids(found)),
-        "table.tex": latex(grids(found)),
+        "table.md": markdown(tables),
+        "table.tex": latex(tables),
         "table.csv": as_csv(found),
     }
     make_folder(folder)

@@ -39,7 +39,7 @@ def grids(found: Sequence[Block]) -> list[Grid]:
     """Return every table: of each block of its own, then of each sweep."""
     return [
         *(grid for block in found if block.setting.option is None for grid in _of(block)),
-        *_sweeps([block for block in found if block.setting.option is not None]),
+        *map(_sweep, sweep_groups(found)),
     ]
 
 
@@ -49,12 +49,12 @@ def _of(block: Block) -> list[Grid]:
     return [grid for grid in parts if grid is not None]
 
 
-def heading(block: Block) -> str:
-    """Return what all numbers of a block have in common."""
+def heading(block: Block, setting: str | None = None) -> str:
+    """Return what all numbers of a block have in common; ``setting`` takes its name's place."""
     digits = _DIGITS.get(block.digits, block.digits)
     seeds = ", ".join(map(str, block.seeds))
     return (
-        f"{block.setting.name}, budget {block.budget.name}, {block.split} split, "
+        f"{setting or block.setting.name}, budget {block.budget.name}, {block.split} split, "
         f"seed{'s' * (len(block.seeds) > 1)} {seeds}, {digits}"
     )
 
@@ -228,11 +228,6 @@ def _published(block: Block) -> Grid | None:
     )
 
 
-def _sweeps(found: Sequence[Block]) -> list[Grid]:
-    """Return a table for every sweep and budget."""
-    return [_sweep(group) for group in sweep_groups(found)]
-
-
 def sweep_groups(found: Sequence[Block]) -> list[list[Block]]:
     """Return the blocks of each sweep: one preset, option, budget and split, in their order."""
     groups: dict[object, list[Block]] = {}
@@ -271,7 +266,7 @@ def _sweep(group: Sequence[Block]) -> Grid:
     ]
     notes = dict.fromkeys(note for block in group for note in _notes(block))
     return Grid(
-        title=heading(first).replace(first.setting.name, f"{first.setting.preset} by {option}", 1),
+        title=heading(first, f"{first.setting.preset} by {option}"),
         headers=(option, *_SCORED),
         rows=tuple(rows),
         notes=tuple(notes),

@@ -123,7 +123,7 @@ def _block(
     names = dict.fromkeys(cell.spec.method for cell in others)
     rows += [_row(name, seeds, others, given=True) for name in names]
     noise = {metric: _noise(metric, chosen) for metric in METRICS}
-    rows = [replace(row, gap=_gaps(row, rows, noise)) for row in rows]
+    rows = _ranked([replace(row, gap=_gaps(row, rows, noise)) for row in rows])
     made = [cell.made for cell in done]
     return Block(
         setting=setting,
@@ -131,8 +131,8 @@ def _block(
         split=split,
         digits=next((cell.data.digits for cell in done if cell.data), "digits not known"),
         seeds=seeds,
-        rows=tuple(_ranked(rows)),
-        comparisons=tuple(_comparisons(_ranked(rows))),
+        rows=tuple(rows),
+        comparisons=tuple(_comparisons(rows)),
         devices=tuple(sorted({f"{one.device} in {one.precision}" for one in made})),
         versions=tuple(sorted({one.versions["medmnist-det"] for one in made})),
     )

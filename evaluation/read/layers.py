@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,10 +15,10 @@ from medmnist_det.folder import Layout
 from medmnist_det.formats.coco import read_coco
 from medmnist_det.fused import details_file, read_fused
 from medmnist_det.hashes import label_hash
-from medmnist_det.labels import CROWD_SPLITS, LabelSet
+from medmnist_det.labels import CROWD_SPLITS, Labels, LabelSet
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool
+    from jaxtyping import Bool, Int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,9 +39,9 @@ class Layers:
     """Everybody else's labels; ``absent`` says in sentences what there is none of, and why."""
 
     layers: tuple[Layer, ...] = ()
-    absent: tuple[str, ...] = field(default=())
+    absent: tuple[str, ...] = ()
     #: Files that are there and cannot be shown, a sentence each.
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
 
 def read_layers(source: Source, truth: Truth) -> Layers:
@@ -84,65 +84,60 @@ def read_layers(source: Source, truth: Truth) -> Layers:
 def _raters(file: Path, crowd: LabelSet, truth: Truth) -> list[Layer]:
     if crowd.raters is None:
         raise InputError(f"{file}: does not say who drew its boxes; add a rater_id to each")
-    boxes, rows = _placed(file, crowd, truth)
-    rater, assigned = crowd.labels.rater, crowd.labels.assigned
-    layers = []
-    for k, name in enumerate(crowd.raters):
-        mine = np.arange(len(rows)) if assigned is None else assigned[assigned[:, 1] == k, 0]
-        layers.append(
-            Layer(
-                name=str(name),
-                kind="rater",
-                boxes=_here(boxes, None if rater is None else rater == k),
-                looked=_looked(rows[mine], truth),
-            )
+    image, label = _rows(file, crowd, truth)
+    drawn = [crowd.labels.of_rater(k) for k in range(len(crowd.raters))]
+    return [
+        Layer(
+            name=str(name),
+            kind="rater",
+            boxes=_placed(one, image, label),
+            looked=_looked(image if one.assigned is None else image[one.assigned[:, 0]], truth),
         )
-    return layers
+        for name, one in zip(crowd.raters, drawn, strict=True)
+    ]
 
 
 def _fused(file: Path, crowd: LabelSet | None, truth: Truth) -> Layer:
     if details_file(file).exists():
         # Labels of a crowd that was drawn anew would pass for this one's.
-        labels = read_fused(file, None if crowd is None else label_hash(crowd)).labels
+        found = read_fused(file, None if crowd is None else label_hash(crowd)).labels
     else:
-        labels = read_coco(file)
-    boxes, rows = _placed(file, labels, truth)
-    return Layer(
-        name=file.parent.name, kind="fused", boxes=_here(boxes, None), looked=_looked(rows, truth)
+        found = read_coco(file)
+    image, label = _rows(file, found, truth)
+    boxes, looked = _placed(found.labels, image, label), _looked(image, truth)
+    return Layer(name=file.parent.name, kind="fused", boxes=boxes, looked=looked)
+
+
+def _rows(
+    file: Path, found: LabelSet, truth: Truth
+) -> tuple[Int[np.ndarray, " images"], Int[np.ndarray, " classes"]]:
+    """Return the truth's row of each image and of each class; -1 where the truth has none."""
+    image = {key: k for k, key in enumerate(truth.ids)}
+    label = {key: k for k, key in enumerate(truth.classes.ids)}
+    used = {found.classes.ids[k] for k in np.unique(found.labels.label).tolist()}
+    stray = used - label.keys()
+    if stray:
+        raise InputError(
+            f"{file}: has category {min(stray)}, which {truth.source} does not have; make both of "
+            "the same classes"
+        )
+    return (
+        np.array([image.get(key, -1) for key in found.images.ids], dtype=np.int64),
+        np.array([label.get(key, -1) for key in found.classes.ids], dtype=np.int64),
     )
 
 
-def _placed(file: Path, labels: LabelSet, truth: Truth) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return a label set's columns in the rows of the truth, and the row of each of its images.
-
-    An image that the truth does not have gets row -1.
-    """
-    image = {key: k for k, key in enumerate(truth.ids)}
-    label = {key: k for k, key in enumerate(truth.classes.ids)}
-    stray = [key for key in labels.classes.ids if key not in label]
-    used = {labels.classes.ids[k] for k in np.unique(labels.labels.label).tolist()}
-    if used & set(stray):
-        raise InputError(
-            f"{file}: has category {min(used & set(stray))}, which {truth.source} does not have; "
-            "make both of the same classes"
-        )
-    rows = np.array([image.get(key, -1) for key in labels.images.ids], dtype=np.int64)
-    classes = np.array([label.get(key, -1) for key in labels.classes.ids], dtype=np.int64)
-    table = Boxes.of_labels(labels.labels, area=None, iscrowd=None)
-    return {
-        "image": rows[labels.labels.image],
-        "bbox": table.bbox,
-        "label": classes[labels.labels.label],
-        "score": table.score,
-    }, rows
+def _placed(
+    labels: Labels, image: Int[np.ndarray, " images"], label: Int[np.ndarray, " classes"]
+) -> Boxes:
+    """Return labels in the rows of the truth, without those on images that it does not have."""
+    boxes = Boxes.of_labels(
+        labels, image=image[labels.image], label=label[labels.label], area=None, iscrowd=None
+    )
+    return boxes.select(boxes.image >= 0)
 
 
-def _here(columns: dict[str, np.ndarray], kept: Bool[np.ndarray, " n"] | None) -> Boxes:
-    kept = columns["image"] >= 0 if kept is None else kept & (columns["image"] >= 0)
-    return Boxes.of(**{name: column[kept] for name, column in columns.items()})
-
-
-def _looked(rows: np.ndarray, truth: Truth) -> Bool[np.ndarray, " images"]:
+def _looked(rows: Int[np.ndarray, " n"], truth: Truth) -> Bool[np.ndarray, " images"]:
     looked = np.zeros(len(truth.ids), dtype=bool)
     looked[rows[rows >= 0]] = True
     return looked

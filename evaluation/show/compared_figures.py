@@ -88,8 +88,8 @@ def both_curves(found: Comparison) -> Figure:
         curves = scores.precision[scores.thresholds.index(metric.thresholds[0])]
         for k in evenly(curves.shape[1], MOST_ROWS):
             axes.plot(RECALLS, curves[:, k], color=look["color"], lw=0.6, alpha=0.25)
-        mean, text = scores.headline[0].value, f"{label}"
-        said = text if mean is None else f"{mean:.3f}  {text}"
+        mean = scores.headline[0].value
+        said = label if mean is None else f"{mean:.3f}  {label}"
         middle = curves.mean(axis=1)
         axes.plot(RECALLS, middle, color=look["color"], lw=2.6, linestyle=dashes, label=said)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")

@@ -66,16 +66,10 @@ def precision_recall(found: Assessment) -> Figure:
     return figure
 
 
-def scored(found: Assessment) -> tuple[ByScore, float]:
-    """Return the boxes by score at the first IoU threshold, and that threshold."""
-    iou = found.scores.metrics[0].thresholds[0]
-    return by_score(Matching(found.problem, (iou,), any_class=False), iou), iou
-
-
 @drawn
 def thresholds(found: Assessment) -> Figure:
     """Return a figure of F1, precision and recall against the score from which boxes are kept."""
-    curve, iou = scored(found)
+    curve, iou = _by_score(found)
     figure, axes = panel(6.4, 4.6)
     # Boxes of a score and more are kept: the curve is flat down to the next lower score.
     at = np.concatenate([curve.score, [0.0]]) if len(curve.score) else np.array([1.0, 0.0])
@@ -106,7 +100,7 @@ def calibration(found: Assessment) -> Figure:
     and more, with a 95% interval (Wilson); the calibration error is the mean distance between a
     bin's precision and its mean score, weighted by boxes.
     """
-    curve, iou = scored(found)
+    curve, iou = _by_score(found)
     score = np.clip(curve.every, 0.0, 1.0)
     of = np.minimum((score * _BINS).astype(np.int64), _BINS - 1)
     boxes, right = (np.bincount(of, weights=w, minlength=_BINS) for w in (None, curve.right))
@@ -136,6 +130,12 @@ def calibration(found: Assessment) -> Figure:
     below.yaxis.set_minor_formatter("")
     below.legend(frameon=False, loc="lower center", ncols=2, bbox_to_anchor=(0.5, 1.0))
     return figure
+
+
+def _by_score(found: Assessment) -> tuple[ByScore, float]:
+    """Return the boxes by score at the first IoU threshold, and that threshold."""
+    iou = found.scores.metrics[0].thresholds[0]
+    return by_score(Matching(found.problem, (iou,), any_class=False), iou), iou
 
 
 def _wilson(

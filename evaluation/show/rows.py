@@ -57,10 +57,10 @@ def classes(found: Assessment) -> Figure:
 def _intervals(found: Assessment) -> dict[int, Interval | None]:
     """Return the intervals of the first metric by class; none where the scores have none."""
     resamples = min(len(found.resampled), RESAMPLES)
-    metric = found.scores.metrics[0]
-    matching = Matching(found.problem, metric.thresholds, any_class=False)
     if not resamples:
         return {}
+    metric = found.scores.metrics[0]
+    matching = Matching(found.problem, metric.thresholds, any_class=False)
     return class_intervals(matching, metric, resamples=resamples, seed=found.seed)
 
 

@@ -56,7 +56,7 @@ def images(
     for k, one in zip(shown.tolist(), data["images"], strict=True):
         one["picture"] = int(album.place[k])
     notes += _without_pictures(album, truth.names, len(shown), folder)
-    yield from _browser(files, layers, data["images"])
+    yield from _browser(files, layers, len(shown))
     yield from (paragraph(line, "soft") for line in (*layers.absent, *layers.warnings, *notes))
     yield from _worst(files, album, chosen)
     yield from rows
@@ -110,11 +110,10 @@ def _worst(files: Sequence[Scored], album: Album, chosen: list[int]) -> Iterator
 
 
 def _drawing(one: Scored, image: int, album: Album) -> str:
-    mark = f"{one.mark}: " if one.mark else ""
     name = text(one.assessment.truth.names[image])
     return (
         f'<figure data-picture="{int(album.place[image])}">{draw(one, image, album.uri(image))}'
-        f"<figcaption>{mark}<b>{name}</b> {text(summary(one, image))}</figcaption></figure>\n"
+        f"<figcaption>{one.lead}<b>{name}</b> {text(summary(one, image))}</figcaption></figure>\n"
     )
 
 
@@ -156,7 +155,7 @@ def _table(files: Sequence[Scored], order: Int[np.ndarray, " n"]) -> Iterator[st
     yield "</details>\n"
 
 
-def _browser(files: Sequence[Scored], layers: Layers, shown: list[object]) -> Iterator[str]:
+def _browser(files: Sequence[Scored], layers: Layers, shown: int) -> Iterator[str]:
     """Yield the browser's controls and empty places, which the script fills and shows."""
     yield '<div id="browser" hidden>\n<form class="controls">\n'
     yield from _switches(files, layers)
@@ -189,7 +188,7 @@ def _browser(files: Sequence[Scored], layers: Layers, shown: list[object]) -> It
         '<button type="button" id="more">Later images \u2192</button></p></div>\n</div>\n'
     )
     yield (
-        f"<noscript>{paragraph(f'With JavaScript, all {len(shown):,} images can be browsed here.')}"
+        f"<noscript>{paragraph(f'With JavaScript, all {shown:,} images can be browsed here.')}"
         "</noscript>\n"
     )
 

@@ -29,8 +29,7 @@ def headline(files: Sequence[Scored], compared: Comparison | None) -> Iterator[s
     else:
         yield from _verdict(files, compared)
     for one in files:
-        mark = f"{one.mark}: " if one.mark else ""
-        yield from (paragraph(mark + line) for line in notes(one.assessment))
+        yield from (paragraph(one.lead + line) for line in notes(one.assessment))
     measured = [one.assessment.quality for one in files]
     if all(one is not None for one in measured):
         rows = [quality_rows(one) for one in measured if one is not None]
@@ -169,10 +168,9 @@ def _confusions(file: int, one: Scored) -> Iterator[str]:
     names, last = one.assessment.truth.classes.names, len(found.classes)
     wrong = (found.true != found.given) & (found.true < last) & (found.given < last)
     cells = np.flatnonzero(wrong)[np.argsort(-found.count[wrong], kind="stable")].tolist()
-    mark = f"{one.mark}: " if one.mark else ""
     where = f"score {found.score:.3f} or more, IoU {found.iou:g}"
     if not cells:
-        yield paragraph(f"{mark}No object was taken for one of another class ({where}).")
+        yield paragraph(f"{one.lead}No object was taken for one of another class ({where}).")
         return
     rows = []
     for cell in cells[:_MOST_CONFUSED]:
@@ -180,7 +178,7 @@ def _confusions(file: int, one: Scored) -> Iterator[str]:
         ask = link(names[true], file=file, true=true, given=given)
         rows.append([ask, names[given], f"{found.count[cell]:,}"])
     few = f"; the {len(rows)} most frequent of {len(cells):,}" if cells[_MOST_CONFUSED:] else ""
-    title = f"{mark}Objects taken for another class ({where}){few}"
+    title = f"{one.lead}Objects taken for another class ({where}){few}"
     yield from table(title, ["object", "called", "times"], rows, names=2)
 
 

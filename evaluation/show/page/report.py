@@ -147,12 +147,7 @@ def _head(files: Sequence[Scored], script: str) -> Iterator[str]:
 
 
 def _title(files: Sequence[Scored]) -> str:
-    what = " and ".join(
-        f"{one.mark}: {_short(one.assessment.source)}"
-        if one.mark
-        else _short(one.assessment.source)
-        for one in files
-    )
+    what = " and ".join(f"{one.lead}{_short(one.assessment.source)}" for one in files)
     return text(f"{what}, scored on {_short(files[0].assessment.truth.source)}")
 
 
@@ -177,8 +172,7 @@ def _short(source: str) -> str:
 def _facts(files: Sequence[Scored]) -> Iterator[str]:
     found = files[0].assessment
     for one in files:
-        mark = f"{one.mark}: " if one.mark else ""
-        yield f"{mark}{one.assessment.source}: {one.assessment.scores.detections:,} boxes"
+        yield f"{one.lead}{one.assessment.source}: {one.assessment.scores.detections:,} boxes"
     yield (
         f"Truth: {found.truth.source}: {count(found.scores.images, 'image')}, "
         f"{count(found.scores.objects, 'object')}"
@@ -196,7 +190,6 @@ def _figures(
     for one, figures_of in zip(files, drawn, strict=True):
         if name in figures_of:
             title, svg = figures_of[name]
-            title = f"{one.mark}: {title}" if one.mark else title
-            made.append(figure(title, svg, described, f"{name}{one.mark}"))
+            made.append(figure(f"{one.lead}{title}", svg, described, f"{name}{one.mark}"))
     if made:
         yield f'<div class="columns">{"".join(made)}</div>\n'

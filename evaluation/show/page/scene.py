@@ -44,6 +44,11 @@ class Scored:
     #: The score with the best F1: boxes from it on are shown at first.
     score: float
 
+    @property
+    def lead(self) -> str:
+        """What stands before a line about the file: ``A: ``, or nothing."""
+        return f"{self.mark}: " if self.mark else ""
+
     @cached_property
     def mistakes(self) -> Int[np.ndarray, "images 6"]:
         """Mistakes of every kind in each image at the working point."""

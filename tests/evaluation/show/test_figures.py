@@ -12,6 +12,8 @@ from evaluation.resampling import resampled_ap
 from evaluation.show.figures import as_svg, figures
 from medmnist_det.drawing import KIND_COLOURS
 from tests.drawn import cells, formulas, image, legend, lines, overprinted, ticks
+from tests.evaluation.command import evaluate
+from tests.evaluation.files import as_results, objects, write
 from tests.evaluation.problems import boxes, problem
 from tests.evaluation.show.made import COUNTS, assessment, comparison, confusion_of, curves
 
@@ -266,3 +268,14 @@ def test_two_files_are_drawn_side_by_side():
     bars_of = figures(found)["errors"]().axes[0]
     names = [f"{letter}, {metric}" for metric in ("mAP@0.4", "mAP@[.5:.95]") for letter in "AB"]
     assert list(ticks(bars_of.yaxis).values()) == names
+
+
+def test_figures_are_written_as_pictures_and_for_print(data, tmp_path):
+    preds = write(tmp_path / "p.json", as_results(objects(10, 0)))
+
+    evaluate(preds, "--data", data, "--plots", tmp_path / "figures")
+
+    names = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    kinds = ("calibration", "classes", "confusion", "errors", "f1", "precision-recall")
+    assert names == sorted(f"{kind}.{end}" for kind in kinds for end in ("png", "pdf"))
+    assert (tmp_path / "figures" / "errors.png").read_bytes().startswith(b"\x89PNG")

@@ -11,6 +11,7 @@ from evaluation.show.page.scene import scored, worst_first
 from medmnist_det.labels import Classes
 from tests.evaluation.problems import boxes, problem
 from tests.evaluation.show.made import assessment, confusion_of
+from tests.evaluation.show.page.test_style import luminance
 
 
 def frames(svg):
@@ -113,13 +114,6 @@ def test_a_label_far_from_its_box_is_joined_to_it():
     starts = {(float(one.get("x2")), float(one.get("y2"))) for one in root.iter("line")}
     assert starts
     assert starts <= {(100.0, 100.0 + k) for k in range(12)}
-
-
-def luminance(colour):
-    parts = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
-    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [
-        0.2126, 0.7152, 0.0722,
-    ]  # fmt: skip
 
 
 def test_labels_can_be_read_on_their_ground_even_over_white():
