@@ -13,8 +13,9 @@ from evaluation.read.source import open_truth
 from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.files import read_json
 from medmnist_det.folder import Folder
-from medmnist_det.front.benchmark import Asked, Place, data_jobs
-from medmnist_det.front.cell import data_of, made_here, prepare, scores_of
+from medmnist_det.front.benchmark import data_jobs
+from medmnist_det.front.cell import Place, data_of, made_here, prepare, scores_of
+from medmnist_det.front.plan import Asked
 from medmnist_det.hashes import file_hash
 from medmnist_det.reference.lessons import METHODS
 
