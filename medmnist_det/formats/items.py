@@ -41,7 +41,7 @@ def read_items(
                 value for values in have for value in ([] if values is None else values)
             ]
     owner = np.repeat(np.arange(len(read)), [len(one.box) for one in read])
-    for k, flag in zip(owner, columns.get("iscrowd", ()), strict=False):
+    for k, flag in zip(owner.tolist(), columns.get("iscrowd", ()), strict=False):
         if flag not in (0, 1):
             raise InputError(
                 f"{what}: image {k}: iscrowd holds {shown(flag)}; give 0 or 1 for every box"
@@ -68,7 +68,7 @@ def read_items(
         label=[label for one in read for label in one.labels()],
         rater=None
         if raters is None
-        else [_key(what, k, one, "rater") for k, one in zip(owner, raters, strict=True)],
+        else [_key(what, k, one, "rater") for k, one in zip(owner.tolist(), raters, strict=True)],
         iscrowd=np.array(columns["iscrowd"], dtype=bool) if "iscrowd" in columns else None,
         images=ids,
         looked=None if looked is None else _pairs(what, ids, looked),

@@ -6,22 +6,16 @@ import os
 import platform
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from annotators.aggregation import fuse_missing
 from annotators.infer.methods.wbf import wbf
-from annotators.known import read_known_raters
-from annotators.recovery import recovery
 from annotators.simulate.crowd import SimulatedCrowd
 from evaluation.assessment import Assessment, Options, assess
 from evaluation.benchmark.budgets import Budget
 from evaluation.benchmark.cells import Cell, Data, Made, Score, Setting, Spec, write_cell
-from evaluation.quality import Quality, quality_of
 from evaluation.read.source import open_truth
 from evaluation.show.json_file import as_dict
 from medmnist_det import __version__
@@ -29,11 +23,11 @@ from medmnist_det.errors import InputError, RefusedError
 from medmnist_det.folder import Folder
 from medmnist_det.front.generating import plan_of
 from medmnist_det.front.plan import crowd_of, method_of, recipe_options
+from medmnist_det.front.quality import label_quality, rater_recovery
 from medmnist_det.generation import DIGIT_CLASSES, generate
 from medmnist_det.hashes import file_hash
-from medmnist_det.labels import SPLITS, LabelSet
+from medmnist_det.labels import SPLITS, Split
 from medmnist_det.reference.device import one_thread, pick_device
-from medmnist_det.reference.lessons import Weighting, fused_by, lessons
 from medmnist_det.runs import CHECKPOINT, run_in
 from medmnist_det.scenes.composer import SceneOptions, default_side
 from medmnist_det.scenes.digits import Source, load_digits
@@ -84,7 +78,7 @@ def prepare(job: DataJob) -> Data:
         crowd = SimulatedCrowd.of(crowd_of(job.setting), DIGIT_CLASSES.names, job.seed)
         canvas = job.budget.canvas
         scenes = SceneOptions(canvas=canvas, side=default_side(canvas))
-        images = {split: getattr(job.budget, split) for split in SPLITS}
+        images: dict[Split, int | None] = {one: getattr(job.budget, one) for one in SPLITS}
         plan = plan_of(job.setting.preset, scenes, images, job.seed)
         folder = generate(job.path, plan, load_digits(job.digits, job.digits_root), crowd)
         for method in job.fused:
@@ -154,8 +148,8 @@ def _done(task: Task, made: Made) -> Cell:
         recipe=asdict(first.recipe),
         minutes=sum(one.history[-1]["seconds"] for one in checkpoints) / 60,
         cpu_minutes=None if resumed else (time.process_time() - clock) / 60,
-        labels=_label_quality(folder, method, changes),
-        recovery=_recovery(folder, method),
+        labels=label_quality(folder, method, changes),
+        recovery=rater_recovery(folder, method),
         **scores_of(found),
     )
 
@@ -205,60 +199,6 @@ def scores_of(found: Assessment) -> dict[str, Any]:
     }
     kept = ("engine", "images", "objects", "boxes", "coco", "classes", "sizes")
     return {"scores": scores, "details": {name: content[name] for name in kept}}
-
-
-def _label_quality(
-    folder: Folder, method: str, changes: Mapping[str, Any]
-) -> dict[str, float | None] | None:
-    """Return how good the training labels of a method are; of several raters, the mean.
-
-    None for the truth itself.
-    """
-    if method == "oracle":
-        return None
-    which = "baseline" if method == "ensemble" else method
-    known = {name: value for name, value in changes.items() if name in Weighting.__annotations__}
-    label_set = lessons(folder, "train", which, Weighting(**known)).label_set
-    truth = folder.truth("train")
-    if label_set.raters is None or method.startswith("rater:"):
-        return _shares([quality_of(_kept(truth, label_set), label_set.labels)])
-    raters = range(len(label_set.raters))
-    return _shares([quality_of(truth, label_set.labels.of_rater(k)) for k in raters])
-
-
-def _kept(truth: LabelSet, label_set: LabelSet) -> LabelSet:
-    """Return the truth of the images that labels are about."""
-    there = set(label_set.images.ids)
-    return truth.keep_images(np.array([key in there for key in truth.images.ids]))
-
-
-_SHARES = ("precision", "recall", "class_accuracy", "mean_iou")
-
-
-def _shares(found: list[Quality]) -> dict[str, float | None]:
-    values = {name: [getattr(one, name) for one in found] for name in _SHARES}
-    known = {name: [v for v in column if v is not None] for name, column in values.items()}
-    return {name: float(np.mean(column)) if column else None for name, column in known.items()}
-
-
-def _recovery(folder: Folder, method: str) -> dict[str, float | None] | None:
-    """Return the errors of the raters that a method's fused labels estimate; None where none are.
-
-    Classes weigh alike, as the digits of scenes do.
-    """
-    fused = fused_by(method)
-    raters = None if fused is None else folder.fused("train", fused).raters
-    if raters is None:
-        return None
-    truth = read_known_raters(folder.annotators_file, folder.crowd("train")).columns()
-    bias = [one["box_bias"] for one in raters]
-    estimate = {
-        "matrix": np.array([one["matrix"] for one in raters]),
-        "spurious": np.array([one["spurious"] for one in raters]),
-        "prior": truth["prior"],
-        "box_bias": None if None in bias else np.array(bias),
-    }
-    return asdict(recovery(estimate, truth))
 
 
 def made_here(command: str) -> Made:

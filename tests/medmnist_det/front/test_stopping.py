@@ -15,6 +15,7 @@ from evaluation.benchmark.files import as_csv
 from evaluation.benchmark.table import blocks
 from medmnist_det.errors import InputError, RefusedError
 from medmnist_det.front import cell as cell_module
+from medmnist_det.front import quality
 from medmnist_det.front.benchmark import benchmark
 from medmnist_det.guards import locked
 from medmnist_det.reference import training
@@ -121,7 +122,7 @@ def test_two_benchmarks_do_not_meet_in_one_folder(tmp_path):
 
 
 def test_a_cell_that_fails_is_recorded_and_tried_again(tmp_path, monkeypatch):
-    real = cell_module.lessons
+    real = quality.lessons
 
     def broken(folder, split, method, weighting):
         if method == "baseline":
@@ -129,7 +130,7 @@ def test_a_cell_that_fails_is_recorded_and_tried_again(tmp_path, monkeypatch):
         return real(folder, split, method, weighting)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cell_module, "lessons", broken)
+        patch.setattr(quality, "lessons", broken)
         cells, did = run(tmp_path, "baseline", "dawid-skene")
     assert did == ["prepare", "work", "work"]
     assert [one.state for one in cells] == ["failed", "done"]
@@ -146,7 +147,7 @@ def test_what_the_user_can_mend_fails_in_a_sentence(tmp_path, monkeypatch):
     def refusing(*_args):
         raise InputError("no box to learn from")
 
-    monkeypatch.setattr(cell_module, "lessons", refusing)
+    monkeypatch.setattr(quality, "lessons", refusing)
     (cell,), _ = run(tmp_path, "baseline")
     assert cell.error == "no box to learn from"
 
@@ -156,7 +157,7 @@ def test_a_full_disk_stops_everything_and_fails_nothing(tmp_path, monkeypatch):
         raise RefusedError("no space left on device; free some")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cell_module, "lessons", full)
+        patch.setattr(quality, "lessons", full)
         with pytest.raises(RefusedError, match="no space left"):
             run(tmp_path, "oracle", "baseline")
     assert [one.spec.method for one in read_cells(tmp_path / "cells")] == ["oracle"]
