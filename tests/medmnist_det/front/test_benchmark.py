@@ -15,7 +15,7 @@ LONG = 10
 def test_a_cell_says_all_that_made_it(undisturbed):
     out, cells, did = undisturbed
     assert did == ["prepare", "work", "work", "work"]
-    assert [one.state for one in cells] == ["done"] * 3
+    assert [one.error for one in cells] == [None] * 3
     first = cells[0]
     folder = Folder.open(out / "data" / first.spec.data_name)
     assert first.data.fingerprint == folder.manifest["fingerprint"]
@@ -80,7 +80,7 @@ def test_the_val_split_is_scored_with_the_same_training(undisturbed, tmp_path):
 def test_an_ensemble_and_a_rater_are_cells_like_others(tmp_path):
     tiny = replace(TINY, epochs=1)
     (both, one), _ = run(tmp_path, "ensemble", "rater:2", budget=tiny)
-    assert (both.state, one.state) == ("done", "done"), both.error
+    assert (both.error, one.error) == (None, None)
     assert both.lessons is None
     _, did = run(tmp_path, "ensemble", "rater:2", budget=tiny)
     assert did == []
