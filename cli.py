@@ -932,10 +932,10 @@ def benchmark(
             raise InputError(f"{from_}: has no cells; name a folder that benchmark made")
         out = from_
     else:
-        from medmnist_det.front.benchmark import Asked, default_workers, processes
         from medmnist_det.front.benchmark import benchmark as make
         from medmnist_det.front.given import given_of, score_given
-        from medmnist_det.front.plan import seeds_of, settings_of, specs_of
+        from medmnist_det.front.plan import Asked, seeds_of, settings_of, specs_of
+        from medmnist_det.front.processes import default_workers, processes
         from medmnist_det.runs import refuse_absent_predictions
         from medmnist_det.terminal.cells import cells as display
 

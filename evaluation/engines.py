@@ -11,7 +11,7 @@ import contextlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 Engine = Literal["hotcoco", "pycocotools"]
-ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 #: At most so many detections of a class count in an image: COCO's three limits.
 LIMITS = (1, 10, MOST_COUNTED)

@@ -72,10 +72,11 @@ def runs_in(place: Path) -> list[Run]:
         return []
     with naming(place):
         folders = sorted(one for one in place.iterdir() if one.is_dir())
-    return [found for found in map(_run, folders) if found is not None]
+    return [found for found in map(run_in, folders) if found is not None]
 
 
-def _run(path: Path) -> Run | None:
+def run_in(path: Path) -> Run | None:
+    """Return the run in a folder; None where no training was begun. Raises InputError."""
     with naming(path):
         # An ensemble has its checkpoints one folder below, and the rest of a run beside them.
         below = path.glob(f"rater-*/{CHECKPOINT}")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
+from annotators.simulate.crowd import SimulatedCrowd
 from annotators.simulate.options import AnnotatorOptions
 from medmnist_det.folder import Folder
 from medmnist_det.generation import DIGIT_CLASSES, Plan, generate
@@ -51,10 +51,7 @@ def small_crowd(seed: int = 0) -> SimulatedCrowd:
         AnnotatorOptions(proficiency=0.5, family="uniform", box_noise="gaussian", coverage=0.5),
         AnnotatorOptions(proficiency=0.9, family="structured", box_noise="biased", coverage=0.5),
     )
-    names = DIGIT_CLASSES.names
-    return SimulatedCrowd(
-        annotators=draw_annotators(options, len(names), seed), seed=seed, class_names=names
-    )
+    return SimulatedCrowd.of(options, DIGIT_CLASSES.names, seed)
 
 
 @pytest.fixture(scope="session")

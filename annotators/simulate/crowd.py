@@ -211,6 +211,14 @@ class SimulatedCrowd:
     seed: int
     class_names: tuple[str, ...]
 
+    @classmethod
+    def of(
+        cls, options: Sequence[AnnotatorOptions], class_names: tuple[str, ...], seed: int
+    ) -> SimulatedCrowd:
+        """Return annotators drawn with the seed that they draw with. Raises InputError."""
+        drawn = draw_annotators(options, len(class_names), seed)
+        return cls(annotators=drawn, seed=seed, class_names=class_names)
+
     @property
     def raters(self) -> tuple[int, ...]:
         """Ids of the annotators in files: 1..R."""

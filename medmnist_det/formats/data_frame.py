@@ -37,12 +37,15 @@ def read_table(table: Any, what: str, *, scored: bool = False, drawn: bool = Fal
     boxes = () if isinstance(table, Mapping) and "boxes" in table else _BOX
     wanted = ["image", "label", *["rater"] * drawn, *["score"] * scored, *boxes]
     _refuse_columns(names, wanted, what)
-    read = (*wanted, *({"rater", "score"} & set(names)))
-    cells = {name: _cells(table, name, what) for name in read}
+    read = {*wanted, *({"rater", "score"} & set(names))}
+    cells = {name: _cells(table, name, what) for name in names if name in read}
+    _refuse_uneven(cells, what)
     numbers = {k: _numbers(cells[k], k, what) for k in (*boxes, "score") if k in cells}
-    box = np.stack([numbers[k] for k in boxes], axis=1) if boxes and _even(cells, what) else None
-    box = as_boxes(table["boxes"], f"{what}: boxes") if box is None else box
-    _even(cells | {"boxes": box}, what)
+    if boxes:
+        box = np.stack([numbers[k] for k in boxes], axis=1)
+    else:
+        box = as_boxes(table["boxes"], f"{what}: boxes")
+        _refuse_uneven(cells | {"boxes": box}, what)
     image, rater = cells["image"], cells.get("rater")
     gaps = np.isnan(box).all(axis=1) & np.array([is_gap(k) for k in cells["label"]], dtype=bool)
     full, everything = np.flatnonzero(~gaps), range(len(image))
@@ -77,13 +80,11 @@ def _refuse_columns(names: list[Any], wanted: list[str], what: str) -> None:
         raise InputError(f"{what}: the table has two columns {twice[0]}; rename one")
 
 
-def _even(columns: dict[str, Any], what: str) -> bool:
-    """Refuse columns of different lengths."""
+def _refuse_uneven(columns: dict[str, Any], what: str) -> None:
     rows = len(columns["image"])
     for name, column in columns.items():
         if len(column) != rows:
             raise InputError(f"{what}: {name} has {len(column):,} rows, image has {rows:,}")
-    return True
 
 
 def _cells(table: Any, name: str, what: str) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from medmnist_det.boxes import xywh_to_xyxy, xyxy_to_xywh
 from medmnist_det.errors import InputError
 from medmnist_det.files import inside
 from medmnist_det.formats.arrays import needed
@@ -45,7 +46,7 @@ def to_fiftyone(label_set: LabelSet, images: str | Path, field: str = "ground_tr
 
 def _detections(fo: Any, one: Picture) -> list[Any]:
     side = np.array([one.width, one.height, one.width, one.height], dtype=np.float64)
-    relative = np.concatenate([one.box[:, :2], one.box[:, 2:] - one.box[:, :2]], axis=1) / side
+    relative = xyxy_to_xywh(one.box) / side
     found = []
     for k, (box, name) in enumerate(zip(relative.tolist(), one.names, strict=True)):
         more: dict[str, Any] = {} if one.raters is None else {"rater": one.raters[k]}
@@ -82,16 +83,15 @@ def _item(k: int, sample: Any, field: str) -> dict[str, Any]:
     found = [] if sample[field] is None else list(sample[field].detections)
     width, height = sample.metadata.width, sample.metadata.height
     box = np.array([one.bounding_box for one in found], dtype=np.float64).reshape(-1, 4)
-    box = np.concatenate([box[:, :2], box[:, :2] + box[:, 2:]], axis=1)
     raters = [getattr(one, "rater", None) for one in found]
     scores = [one.confidence for one in found]
-    name = Path(sample.filepath).name
+    name, called = Path(sample.filepath).name, _field(sample, "image_id")
     item: dict[str, Any] = {
-        "boxes": box * np.array([width, height, width, height]),
+        "boxes": xywh_to_xyxy(box) * np.array([width, height, width, height]),
         "labels": [one.label for one in found],
         "raters": raters if any(one is not None for one in raters) else None,
         "scores": scores if any(one is not None for one in scores) else None,
-        "image_id": _field(sample, "image_id") if _field(sample, "image_id") is not None else name,
+        "image_id": name if called is None else called,
         "file_name": name,
         "width": width,
         "height": height,

@@ -40,9 +40,12 @@ def read_items(
             columns[name] = [
                 value for values in have for value in ([] if values is None else values)
             ]
-    for flag in columns.get("iscrowd", ()):
+    owner = np.repeat(np.arange(len(read)), [len(one.box) for one in read])
+    for k, flag in zip(owner.tolist(), columns.get("iscrowd", ()), strict=False):
         if flag not in (0, 1):
-            raise InputError(f"{what}: iscrowd holds {shown(flag)}; give 0 or 1 for every box")
+            raise InputError(
+                f"{what}: image {k}: iscrowd holds {shown(flag)}; give 0 or 1 for every box"
+            )
     keys, looked = _said(read, "image_id"), _said(read, "rater_list")
     ids: list[Name] = list(range(len(read)))
     if keys is not None:
@@ -52,7 +55,6 @@ def read_items(
         raise InputError(
             f"{what}: two items have the image_id {shown(twice)}; give every image once"
         )
-    owner = np.repeat(np.arange(len(read)), [len(one.box) for one in read])
     first = np.cumsum([0, *(len(one.box) for one in read)])
     numbers = {k: np.array(columns[n], dtype=np.float64)
                for k, n in (("score", "scores"), ("area", "area")) if n in columns}  # fmt: skip
@@ -64,7 +66,9 @@ def read_items(
         image=[ids[k] for k in owner.tolist()],
         box=np.concatenate([np.zeros((0, 4)), *(one.box for one in read)]),
         label=[label for one in read for label in one.labels()],
-        rater=None if raters is None else [_key(what, 0, one) for one in raters],
+        rater=None
+        if raters is None
+        else [_key(what, k, one, "rater") for k, one in zip(owner.tolist(), raters, strict=True)],
         iscrowd=np.array(columns["iscrowd"], dtype=bool) if "iscrowd" in columns else None,
         images=ids,
         looked=None if looked is None else _pairs(what, ids, looked),

@@ -6,39 +6,54 @@ import os
 import platform
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from annotators.aggregation import fuse_missing
 from annotators.infer.methods.wbf import wbf
-from annotators.known import read_known_raters
-from annotators.recovery import recovery
-from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
-from annotators.simulate.options import PRESET_IMAGES
+from annotators.simulate.crowd import SimulatedCrowd
 from evaluation.assessment import Assessment, Options, assess
 from evaluation.benchmark.budgets import Budget
 from evaluation.benchmark.cells import Cell, Data, Made, Score, Setting, Spec, write_cell
-from evaluation.quality import Quality, quality_of
 from evaluation.read.source import open_truth
 from evaluation.show.json_file import as_dict
 from medmnist_det import __version__
 from medmnist_det.errors import InputError, RefusedError
 from medmnist_det.folder import Folder
+from medmnist_det.front.generating import plan_of
 from medmnist_det.front.plan import crowd_of, method_of, recipe_options
-from medmnist_det.generation import DIGIT_CLASSES, Plan, generate
+from medmnist_det.front.quality import label_quality, rater_recovery
+from medmnist_det.generation import DIGIT_CLASSES, generate
 from medmnist_det.hashes import file_hash
-from medmnist_det.labels import SPLITS, LabelSet
+from medmnist_det.labels import SPLITS, Split
 from medmnist_det.reference.device import one_thread, pick_device
-from medmnist_det.reference.lessons import Weighting, fused_by, lessons
+from medmnist_det.runs import CHECKPOINT, run_in
 from medmnist_det.scenes.composer import SceneOptions, default_side
 from medmnist_det.scenes.digits import Source, load_digits
 
 if TYPE_CHECKING:
     from medmnist_det.reference.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where everything of a benchmark lies."""
+
+    path: Path
+
+    @property
+    def cells(self) -> Path:
+        """The cells' files."""
+        return self.path / "cells"
+
+    def data(self, spec: Spec) -> Path:
+        """Return the folder of a cell's data set."""
+        return self.path / "data" / spec.data_name
+
+    def run(self, spec: Spec) -> Path:
+        """Return the folder of a cell's training."""
+        return self.path / "runs" / spec.run_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,16 +75,12 @@ def prepare(job: DataJob) -> Data:
     Raises InputError.
     """
     with one_thread():
-        crowd, names = crowd_of(job.setting), DIGIT_CLASSES.names
-        drawn = draw_annotators(crowd, len(names), job.seed)
-        simulated = SimulatedCrowd(annotators=drawn, seed=job.seed, class_names=names)
-        usual, canvas = PRESET_IMAGES[job.setting.preset], job.budget.canvas
-        plan = Plan(
-            scenes=SceneOptions(canvas=canvas, side=default_side(canvas)),
-            images={split: getattr(job.budget, split) or usual[split] for split in SPLITS},
-            seed=job.seed,
-        )
-        folder = generate(job.path, plan, load_digits(job.digits, job.digits_root), simulated)
+        crowd = SimulatedCrowd.of(crowd_of(job.setting), DIGIT_CLASSES.names, job.seed)
+        canvas = job.budget.canvas
+        scenes = SceneOptions(canvas=canvas, side=default_side(canvas))
+        images: dict[Split, int | None] = {one: getattr(job.budget, one) for one in SPLITS}
+        plan = plan_of(job.setting.preset, scenes, images, job.seed)
+        folder = generate(job.path, plan, load_digits(job.digits, job.digits_root), crowd)
         for method in job.fused:
             fuse_missing(folder, method)
     return data_of(folder)
@@ -84,14 +95,10 @@ def data_of(folder: Folder) -> Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A cell to be made, and where everything of it lies."""
+    """A cell to be made; a training that was stopped is gone on with."""
 
     spec: Spec
-    data: Path
-    #: Folder of the training, which is gone on with where it was stopped.
-    run: Path
-    #: Folder of the cells' files.
-    cells: Path
+    place: Place
     device: str
     command: str
 
@@ -112,7 +119,7 @@ def work(task: Task) -> Cell:
         cell = Cell(spec=task.spec, made=made, error=str(error))
     except Exception:
         cell = Cell(spec=task.spec, made=made, error=traceback.format_exc(limit=-8))
-    write_cell(task.cells, cell)
+    write_cell(task.place.cells, cell)
     return cell
 
 
@@ -121,15 +128,16 @@ def _done(task: Task, made: Made) -> Cell:
 
     spec, clock, resumed = task.spec, time.process_time(), _begun(task)
     method, changes = method_of(spec.method)
+    data, out = task.place.data(spec), task.place.run(spec)
     run(
-        task.data, task.run, recipe_options(spec), device=task.device, resume=resumed,
+        data, out, recipe_options(spec), device=task.device, resume=resumed,
         aggregate=_fuse,
         fuse=lambda crowd: wbf(crowd).labels, score=None, split=spec.split,
     )  # fmt: skip
-    folder = Folder.open(task.data)
-    preds = predictions_file(task.run, spec.split)
-    found = assess(open_truth(task.data, spec.split, None), preds, Options())
-    checkpoints = _checkpoints(task.run)
+    folder = Folder.open(data)
+    preds = predictions_file(out, spec.split)
+    found = assess(open_truth(data, spec.split, None), preds, Options())
+    checkpoints = _checkpoints(out)
     first = checkpoints[0]
     return Cell(
         spec=spec,
@@ -140,8 +148,8 @@ def _done(task: Task, made: Made) -> Cell:
         recipe=asdict(first.recipe),
         minutes=sum(one.history[-1]["seconds"] for one in checkpoints) / 60,
         cpu_minutes=None if resumed else (time.process_time() - clock) / 60,
-        labels=_label_quality(folder, method, changes),
-        recovery=_recovery(folder, method),
+        labels=label_quality(folder, method, changes),
+        recovery=rater_recovery(folder, method),
         **scores_of(found),
     )
 
@@ -158,11 +166,12 @@ def _begun(task: Task) -> bool:
     from medmnist_det.reference.recipe import recipe_of
 
     wanted = recipe_of(recipe_options(task.spec), pick_device(task.device))
-    begun = _checkpoints(task.run)
+    run = task.place.run(task.spec)
+    begun = _checkpoints(run)
     for one in begun:
         if replace(one.recipe, method=wanted.method) != wanted:
             raise InputError(
-                f"{task.run}: holds a training that was begun with other options than this version "
+                f"{run}: holds a training that was begun with other options than this version "
                 "has; remove the folder"
             )
     return bool(begun)
@@ -171,9 +180,10 @@ def _begun(task: Task) -> bool:
 def _checkpoints(run: Path) -> list[Checkpoint]:
     """Return the checkpoints of a run, those of an ensemble by the names of their folders."""
     from medmnist_det.reference.checkpoint import load_checkpoint
-    from medmnist_det.runs import CHECKPOINT
 
-    return [load_checkpoint(file) for file in sorted(run.rglob(CHECKPOINT))]
+    found = run_in(run)
+    places = () if found is None else found.detectors
+    return [load_checkpoint(place / CHECKPOINT) for place in places]
 
 
 def scores_of(found: Assessment) -> dict[str, Any]:
@@ -189,60 +199,6 @@ def scores_of(found: Assessment) -> dict[str, Any]:
     }
     kept = ("engine", "images", "objects", "boxes", "coco", "classes", "sizes")
     return {"scores": scores, "details": {name: content[name] for name in kept}}
-
-
-def _label_quality(
-    folder: Folder, method: str, changes: Mapping[str, Any]
-) -> dict[str, float | None] | None:
-    """Return how good the training labels of a method are; of several raters, the mean.
-
-    None for the truth itself.
-    """
-    if method == "oracle":
-        return None
-    which = "baseline" if method == "ensemble" else method
-    known = {name: value for name, value in changes.items() if name in Weighting.__annotations__}
-    label_set = lessons(folder, "train", which, Weighting(**known)).label_set
-    truth = folder.truth("train")
-    if label_set.raters is None or method.startswith("rater:"):
-        return _shares([quality_of(_kept(truth, label_set), label_set.labels)])
-    raters = range(len(label_set.raters))
-    return _shares([quality_of(truth, label_set.labels.of_rater(k)) for k in raters])
-
-
-def _kept(truth: LabelSet, label_set: LabelSet) -> LabelSet:
-    """Return the truth of the images that labels are about."""
-    there = set(label_set.images.ids)
-    return truth.keep_images(np.array([key in there for key in truth.images.ids]))
-
-
-_SHARES = ("precision", "recall", "class_accuracy", "mean_iou")
-
-
-def _shares(found: list[Quality]) -> dict[str, float | None]:
-    values = {name: [getattr(one, name) for one in found] for name in _SHARES}
-    known = {name: [v for v in column if v is not None] for name, column in values.items()}
-    return {name: float(np.mean(column)) if column else None for name, column in known.items()}
-
-
-def _recovery(folder: Folder, method: str) -> dict[str, float | None] | None:
-    """Return the errors of the raters that a method's fused labels estimate; None where none are.
-
-    Classes weigh alike, as the digits of scenes do.
-    """
-    fused = fused_by(method)
-    raters = None if fused is None else folder.fused("train", fused).raters
-    if raters is None:
-        return None
-    truth = read_known_raters(folder.annotators_file, folder.crowd("train")).columns()
-    bias = [one["box_bias"] for one in raters]
-    estimate = {
-        "matrix": np.array([one["matrix"] for one in raters]),
-        "spurious": np.array([one["spurious"] for one in raters]),
-        "prior": truth["prior"],
-        "box_bias": None if None in bias else np.array(bias),
-    }
-    return asdict(recovery(estimate, truth))
 
 
 def made_here(command: str) -> Made:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from annotators.simulate.crowd import SimulatedCrowd, draw_annotators
+from annotators.simulate.crowd import SimulatedCrowd
 from annotators.simulate.options import PRESET_IMAGES, crowd_options
 from medmnist_det import generation
 from medmnist_det.arguments import called_from_python
@@ -161,12 +161,18 @@ def planned(
         max_iou=max_iou,
         background=background,
     )
+    return plan_of(preset, scenes, {"train": train, "val": val, "test": test}, seed), crowd
+
+
+def plan_of(
+    preset: str, scenes: SceneOptions, images: Mapping[Split, int | None], seed: int
+) -> Plan:
+    """Return the plan of a data set; None stands for as many images as the preset has."""
     usual = PRESET_IMAGES[preset]
-    given: dict[Split, int | None] = {"train": train, "val": val, "test": test}
-    images: dict[Split, int] = {
-        split: usual[split] if n is None else n for split, n in given.items()
+    counts: dict[Split, int] = {
+        split: usual[split] if n is None else n for split, n in images.items()
     }
-    return Plan(scenes=scenes, images=images, seed=seed), crowd
+    return Plan(scenes=scenes, images=counts, seed=seed)
 
 
 def simulated(
@@ -191,8 +197,7 @@ def simulated(
         spurious=numbers("--spurious", spurious),
         coverage=numbers("--coverage", coverage),
     )
-    drawn = draw_annotators(crowd, len(class_names), seed)
-    return SimulatedCrowd(annotators=drawn, seed=seed, class_names=class_names)
+    return SimulatedCrowd.of(crowd, class_names, seed)
 
 
 def made(

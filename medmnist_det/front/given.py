@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from evaluation.read.source import open_truth
 from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.files import read_json
 from medmnist_det.folder import Folder
-from medmnist_det.front.benchmark import Asked, Place, data_jobs
-from medmnist_det.front.cell import data_of, made_here, prepare, scores_of
+from medmnist_det.front.benchmark import data_jobs
+from medmnist_det.front.cell import Place, data_of, made_here, prepare, scores_of
+from medmnist_det.front.plan import Asked
+from medmnist_det.guards import locked
 from medmnist_det.hashes import file_hash
 from medmnist_det.reference.lessons import METHODS
 
@@ -84,28 +87,29 @@ def score_given(
     place = Place(path=out)
     known = {cell.data.fingerprint: cell.spec for cell in cells if cell.data is not None}
     found, warnings = [], []
-    for one in given:
-        spec = _spec_of(one, known)
-        data = place.data(spec)
-        for job in data_jobs(asked, place, [spec]):
-            prepare(job)
-        score = assess(open_truth(data, spec.split, None), one.file, Options())
-        cell = Cell(
-            spec=Spec(
-                method=one.name,
-                setting=spec.setting,
-                seed=spec.seed,
-                budget=None,
-                split=spec.split,
-            ),
-            made=made_here(asked.command),
-            data=data_of(Folder.open(data)),
-            predictions=file_hash(one.file) if one.file.is_file() else None,
-            **scores_of(score),
-        )
-        write_cell(place.cells, cell)
-        found.append(cell)
-        warnings += score.warnings
+    with locked(out) if given else nullcontext():
+        for one in given:
+            spec = _spec_of(one, known)
+            data = place.data(spec)
+            for job in data_jobs(asked, place, [spec]):
+                prepare(job)
+            score = assess(open_truth(data, spec.split, None), one.file, Options())
+            cell = Cell(
+                spec=Spec(
+                    method=one.name,
+                    setting=spec.setting,
+                    seed=spec.seed,
+                    budget=None,
+                    split=spec.split,
+                ),
+                made=made_here(asked.command),
+                data=data_of(Folder.open(data)),
+                predictions=file_hash(one.file) if one.file.is_file() else None,
+                **scores_of(score),
+            )
+            write_cell(place.cells, cell)
+            found.append(cell)
+            warnings += score.warnings
     return found, warnings
 
 

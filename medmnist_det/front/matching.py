@@ -91,9 +91,9 @@ def class_rows(held: Held, what: str, truth: Truth, known: Held | None) -> np.nd
             "labels are numbers of their own; add class_name"
         )
     if mine.numbered and theirs.numbered:
-        wanted, there = mine.ids, truth.classes.ids
+        wanted, there = mine.ids, theirs.ids
     elif mine.named and theirs.named:
-        wanted, there = mine.names, truth.classes.names
+        wanted, there = mine.names, theirs.names
     else:
         a, b = ("numbers", "names") if mine.numbered else ("names", "numbers")
         raise InputError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +17,7 @@ from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.generation import DIGIT_CLASSES
 from medmnist_det.labels import Split
 from medmnist_det.reference.lessons import fused_by
+from medmnist_det.scenes.digits import Source
 from medmnist_det.terminal.option_text import whole_numbers
 
 #: Options of the recipe that a method may bring with it, as in ``earl+lr=0.001``, stand behind it.
@@ -22,6 +25,18 @@ _PLUS = "+"
 
 #: The options of annotators that a sweep may change, beside their number.
 SWEPT = ("annotators", "proficiency", "family", "box-noise", "spurious", "coverage")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What to run, and with what."""
+
+    specs: tuple[Spec, ...]
+    digits: Source = "auto"
+    digits_root: Path | None = None
+    device: str = "auto"
+    #: The command, as cells record it.
+    command: str = ""
 
 
 def method_of(text: str) -> tuple[str, dict[str, Any]]:

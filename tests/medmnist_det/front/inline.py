@@ -9,8 +9,8 @@ from typing import Any
 
 from evaluation.benchmark.budgets import budget_of
 from evaluation.benchmark.cells import Cell
-from medmnist_det.front.benchmark import Asked, benchmark
-from medmnist_det.front.plan import settings_of, specs_of
+from medmnist_det.front.benchmark import benchmark
+from medmnist_det.front.plan import Asked, settings_of, specs_of
 
 TINY = budget_of("quick", images=(60, 20, 20), epochs=2, canvas=96)
 

@@ -44,7 +44,7 @@ def test_one_command_makes_data_cells_tables_and_figures(tmp_path):
         "cells", "data", "runs", "figures", "table.md", "table.tex", "table.csv", "table.json",
     }  # fmt: skip
 
-    # A line ends with two spaces in no file, and the second run trains nothing.
+    # The second run trains nothing.
     again = command(*words)
     assert again.stdout == result.stdout
     assert again.stderr == ""
@@ -52,23 +52,21 @@ def test_one_command_makes_data_cells_tables_and_figures(tmp_path):
 
 
 def test_tables_are_made_of_cells_alone(tmp_path):
-    for one in cells():
-        write_cell(tmp_path / "cells", one) if (tmp_path / "cells").is_dir() else _first(
-            tmp_path, one
-        )
+    write(tmp_path, *cells())
     table = tables(command("--from", tmp_path).stdout)
     assert table["paper, budget quick, test split, seeds 20, 21, 22, MNIST"].row("earl")[0] == "3"
     assert (tmp_path / "figures" / "gap-paper-quick.png").is_file()
 
 
-def _first(folder, one):
+def write(folder, *found):
     (folder / "cells").mkdir()
-    write_cell(folder / "cells", one)
+    for one in found:
+        write_cell(folder / "cells", one)
 
 
 def test_failed_cells_are_told_and_end_the_command_with_1(tmp_path):
     one = cell("earl", 20, 0.9, 0.7)
-    _first(tmp_path, Cell(spec=one.spec, made=one.made, error="Traceback ...\nValueError: no"))
+    write(tmp_path, Cell(spec=one.spec, made=one.made, error="Traceback ...\nValueError: no"))
     result = command("--from", tmp_path, code=1)
     assert "failed: paper-quick-earl-20: ValueError: no" in result.stderr
     assert "1 failed" in result.stdout

@@ -100,7 +100,7 @@ BAD = [
 @pytest.mark.parametrize(("options", "kind", "message"), BAD)
 def test_bad_arguments_are_refused_by_name_and_leave_nothing(tmp_path, options, kind, message):
     options = {"out": tmp_path / "set", **SMALL, **options}
-    with pytest.raises(kind, match=f"^(?:.*: )?.*{message}") as error:
+    with pytest.raises(kind, match=message) as error:
         medmnist_det.generate(**options)
     assert not re.search(r"--[a-z]|\n", str(error.value))
     assert not (tmp_path / "set").exists()

@@ -146,6 +146,16 @@ def test_bad_lists_are_refused_in_one_sentence_that_names_the_image(change, mess
         held(bad)
 
 
+def test_a_bad_value_of_a_box_is_named_with_its_own_image():
+    given = items()
+    given[1]["raters"] = ["ann", 1.5]
+    with pytest.raises(ValueError, match=r"image 1 has the rater 1\.5; give a whole number or"):
+        held(given)
+    given = [{"boxes": [[1, 2, 3, 4]], "labels": [1], "iscrowd": [flag]} for flag in (0, 7)]
+    with pytest.raises(ValueError, match="truth: image 1: iscrowd holds 7"):
+        medmnist_det.evaluate(given, given)
+
+
 def test_what_holds_no_labels_is_a_type_error():
     for data in (5, None, np.zeros((3, 4)), {1, 2}):
         with pytest.raises(
