@@ -15,7 +15,7 @@ from medmnist_det.drawing import (
     captioned,
     drawn,
     panels,
-    save,
+    save_all,
     shorten,
 )
 
@@ -33,9 +33,9 @@ _LOSSES = {
 _SCORES = {"mAP@0.4": BLUE, "mAP@[.5:.95]": VERMILION}
 
 
-def draw_curves(path: Path, history: list[dict[str, Any]], title: str) -> None:
-    """Write a PNG of a training (:func:`curves_figure`). Raises InputError."""
-    save(path, curves_figure(history, title))
+def draw_curves(folder: Path, history: list[dict[str, Any]], title: str) -> None:
+    """Write ``curves.png`` and ``curves.pdf`` (:func:`curves_figure`). Raises InputError."""
+    save_all(folder, "curves", curves_figure(history, title), ("png", "pdf"))
 
 
 @drawn

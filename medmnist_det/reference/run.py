@@ -72,9 +72,10 @@ def run(
     that is resumed. What stands on this package is handed in: ``aggregate`` makes sure that a data
     folder holds a method's fused labels, ``score`` scores boxes (None: no validation), ``fuse``
     makes one label set of the boxes of several detectors, who come as raters. The folder gets
-    ``checkpoint.pt``, ``history.json``, ``curves.png`` and the split's :func:`predictions_file`;
-    for an ensemble, a folder of each detector has the first three. ``note`` is told, in a
-    sentence, what more epochs mean for a run that is resumed. Raises InputError.
+    ``checkpoint.pt``, ``history.json``, ``curves.png`` and ``.pdf``, and the split's
+    :func:`predictions_file`; for an ensemble, a folder of each detector has all but the last.
+    ``note`` is told, in a sentence, what more epochs mean for a run that is resumed. Raises
+    InputError.
     """
     folder = Folder.open(data)
     _refuse_without(folder, "train", split)
@@ -146,7 +147,7 @@ def train_folder(
                 validate=_validation(folder, recipe, score), watch=watch,
             )  # fmt: skip
     if rank() == 0:
-        draw_curves(out / "curves.png", list(checkpoint.history), title)
+        draw_curves(out, list(checkpoint.history), title)
     return checkpoint
 
 

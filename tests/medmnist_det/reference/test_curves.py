@@ -42,9 +42,10 @@ def test_terms_and_scores_are_drawn_against_epochs():
 
 @pytest.mark.parametrize("history", [[], HISTORY[:1], HISTORY[1:2]])
 def test_a_training_of_one_epoch_or_none_is_a_picture_too(history, tmp_path):
-    draw_curves(tmp_path / "x.png", history, "$\\frac{$" * 100)
+    draw_curves(tmp_path, history, "$\\frac{$" * 100)
 
-    with Image.open(tmp_path / "x.png") as picture:
+    assert (tmp_path / "curves.pdf").read_bytes().startswith(b"%PDF")
+    with Image.open(tmp_path / "curves.png") as picture:
         assert 1900 < picture.width < 2300
 
 

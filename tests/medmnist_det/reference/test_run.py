@@ -13,7 +13,14 @@ from tests.medmnist_det.reference.typed import call, quick, start
 def test_a_run_leaves_what_it_says_and_evaluate_prints_the_same_digits(earl, blind):
     out, said = earl
     names = {file.name for file in out.iterdir()}
-    assert names == {"checkpoint.pt", "history.json", "curves.png", "preds.json", "scores.json"}
+    assert names == {
+        "checkpoint.pt",
+        "history.json",
+        "curves.png",
+        "curves.pdf",
+        "preds.json",
+        "scores.json",
+    }
     again = call("evaluate", out / "preds.json", "--data", blind.path, "--bootstrap", 50)
     for metric, mean in json.loads((out / "scores.json").read_text())["scores"].items():
         for text in (said, again):
