@@ -54,7 +54,9 @@ def targets_of(lessons: Lessons) -> Targets:
         room[labels.image, place] = column
         return torch.from_numpy(room)
 
-    return Targets(padded(labels.box), padded(lessons.classes), padded(lessons.weight))
+    reports = np.zeros((len(labels), 0)) if lessons.reports is None else lessons.reports
+    columns = (labels.box, lessons.classes, lessons.weight, reports)
+    return Targets(*map(padded, columns))
 
 
 class Pool:

@@ -1,7 +1,4 @@
-"""What each method teaches the detector about a split: boxes, class targets and weights.
-
-No method but ``oracle`` opens a truth file of the train or val split.
-"""
+"""Lessons: what a detector is taught about a split, as boxes, class targets and weights."""
 
 from __future__ import annotations
 
@@ -12,31 +9,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from medmnist_det.errors import InputError, shown
-from medmnist_det.folder import Folder
-from medmnist_det.labels import LabelSet, Split
+from medmnist_det.labels import LabelSet
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
-#: Methods by what they learn from; ``rater:K`` stands for one rater of the data set.
-METHODS = (
-    "oracle",
-    "baseline",
-    "rater:K",
-    "wbf",
-    "earl",
-    "majority-vote",
-    "dawid-skene",
-    "ensemble",
-)
-
-# The paper's Algorithm 1 fuses by overlap alone and votes on the class afterwards.
-_FUSED = {
-    "wbf": "wbf-agnostic",
-    "earl": "wbf-agnostic",
-    "majority-vote": "majority-vote",
-    "dawid-skene": "dawid-skene",
-}
+#: In the place of a report, for a rater who was not asked to look at the image.
+NOT_ASSIGNED = -1
 
 #: EARL's confidence of a fused box: the number T of raters who drew it, or their share T/N.
 Confidence = Literal["count", "share"]
@@ -69,6 +48,21 @@ class Lessons:
     weight: Float[np.ndarray, " n"]
     #: Images that somebody looked at: of the others nothing is known, not even that they are empty.
     looked: Bool[np.ndarray, " images"]
+    #: What every rater called the object of a box: a class, L for a miss (the rater looked and drew
+    #: nothing there), or :data:`NOT_ASSIGNED`. None where lessons are not about objects of a crowd.
+    reports: Int[np.ndarray, "n R"] | None = None
+
+    def on(self, images: Bool[np.ndarray, " images"]) -> Lessons:
+        """Return the lessons of some images; of the others nothing is known."""
+        rows = np.flatnonzero(images[self.label_set.labels.image])
+        return replace(
+            self,
+            label_set=replace(self.label_set, labels=self.label_set.labels.select(rows)),
+            classes=self.classes[rows],
+            weight=self.weight[rows],
+            looked=self.looked & images,
+            reports=None if self.reports is None else self.reports[rows],
+        )
 
     def doubts(self) -> list[str]:
         """Return a sentence for each thing that nobody teaches on purpose; none usually."""
@@ -93,13 +87,15 @@ class Lessons:
         found.update(
             repr((label_set.classes.ids, label_set.classes.names, label_set.images.names)).encode()
         )
-        columns = (
+        columns: tuple[np.ndarray, ...] = (
             label_set.labels.image,
             label_set.labels.box,
             self.classes,
             self.weight,
             self.looked,
         )
+        if self.reports is not None:
+            columns = (*columns, self.reports)
         for column in columns:
             # Shapes, too: the same numbers in other columns are other lessons.
             found.update(repr(column.shape).encode())
@@ -107,61 +103,20 @@ class Lessons:
         return found.hexdigest()
 
 
-def fused_by(method: str) -> str | None:
-    """Return the fused labels that a method needs, by their folder's name; None for none.
-
-    Raises InputError for a method that does not exist.
-    """
-    if method not in METHODS and not (method.startswith("rater:") and method != "rater:"):
-        raise InputError(f"--method {shown(method)} is not known: choose {', '.join(METHODS)}")
-    return _FUSED.get(method)
-
-
-def lessons(folder: Folder, split: Split, method: str, weighting: Weighting) -> Lessons:
-    """Return what a method teaches about a split of a data set.
-
-    ``oracle``: the truth. ``baseline``: every rater's boxes. ``rater:K``: one rater's boxes, on the
-    images that this rater looked at. ``wbf``: fused boxes (Algorithm 1); ``earl``: the same,
-    weighted by how many raters agree on there being a box; ``majority-vote``: boxes that most
-    raters drew. ``dawid-skene``: boxes weighted by the probability that there is an object, with
-    the posterior over the classes as target. Fused labels must be there. Raises InputError.
-    """
-    fused = fused_by(method)
-    if method == "oracle":
-        return _plain(folder.truth(split))
-    if fused is None:
-        return _plain(folder.labels(split, "crowd" if method == "baseline" else method))
-    labels = folder.fused(split, fused)
-    found = replace(_plain(labels.labels), looked=_looked(folder.crowd(split)))
-    if method == "earl":
-        return replace(found, weight=_earl(labels.support, labels.assigned, weighting))
-    if method == "dawid-skene":
-        return replace(found, classes=labels.posterior, weight=labels.existence)
-    return found
-
-
-def _plain(label_set: LabelSet) -> Lessons:
+def plain(label_set: LabelSet) -> Lessons:
+    """Return the lessons of labels that are taken at their word."""
     return Lessons(
         label_set=label_set,
         classes=np.eye(len(label_set.classes))[label_set.labels.label],
         weight=np.ones(len(label_set.labels)),
-        looked=_looked(label_set),
+        looked=looked_at(label_set),
     )
 
 
-def _looked(label_set: LabelSet) -> Bool[np.ndarray, " images"]:
+def looked_at(label_set: LabelSet) -> Bool[np.ndarray, " images"]:
+    """Return which images somebody looked at: all, where nobody was assigned."""
     if label_set.labels.assigned is None:
         return np.ones(len(label_set.images), dtype=bool)
     looked = np.zeros(len(label_set.images), dtype=bool)
     looked[label_set.labels.assigned[:, 0]] = True
     return looked
-
-
-def _earl(
-    support: Int[np.ndarray, " n"], assigned: Int[np.ndarray, " n"], weighting: Weighting
-) -> Float[np.ndarray, " n"]:
-    """Return c = min(T, N) of every box, or what the options make of it."""
-    weight = np.minimum(support, assigned).astype(np.float64)
-    if weighting.confidence == "share":
-        weight = weight / assigned
-    return weight / weight.mean() if weighting.normalise_weights and len(weight) else weight

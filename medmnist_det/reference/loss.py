@@ -11,6 +11,7 @@ from torch.nn import functional
 from torchvision.ops import generalized_box_iou_loss
 
 from medmnist_det.errors import InputError
+from medmnist_det.reference.criterion import Criterion
 from medmnist_det.reference.device import autocast
 from medmnist_det.reference.model import Detector, box_of, located
 from medmnist_det.reference.refine import Refiner, place_loss, regions, seen
@@ -29,6 +30,8 @@ class Targets(NamedTuple):
     classes: Float[Tensor, "b m l"]
     #: Weight of the box in the classification and box terms; 0 for padding.
     weight: Float[Tensor, "b m"]
+    #: What every rater called it, as :attr:`Lessons.reports`; R is 0 where lessons have none.
+    reports: Float[Tensor, "b m R"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +75,13 @@ def detection_loss(
     targets: Targets,
     model: Detector,
     options: LossOptions,
+    criterion: Criterion | None = None,
 ) -> Losses:
     """Return the loss of a batch (Le et al. 2023, eq. 2; terms as in YOLOv5).
 
     At every scale a box is taught to the anchors of about its shape in the cell of its centre and
     in the two nearest neighbours, and to the nearest anchor of all. EARL's confidence multiplies
-    the classification term (cross entropy) and the box term (generalised IoU: complete IoU gave NaN
+    the classification term (``criterion``: cross entropy) and the box term (generalised IoU: complete IoU gave NaN
     gradients) of every such match; objectness, whose target is the IoU reached, is unweighted.
     The sums of the box and class terms are divided by the number of matches, that of objectness by
     the number of images, which is the same for all methods: divided by matches it would weigh less
@@ -85,6 +89,7 @@ def detection_loss(
     that are not taught somewhere have weight 0 there instead of being picked out, so that nothing
     waits for the device. A batch without a box has only an objectness term.
     """
+    criterion = criterion or Criterion()
     zero = outputs[0].new_zeros(())
     box, classes, objectness, count = zero, zero, zero, zero
     fits = _fitting(targets, model.anchors, options.match)
@@ -95,9 +100,7 @@ def detection_loss(
         overlap = generalized_box_iou_loss(reached, found.box)
         weight = found.weight
         box = box + (weight * overlap).sum()
-        entropy = functional.cross_entropy(
-            chosen[:, 5:], found.classes, reduction="none", label_smoothing=options.smoothing
-        )
+        entropy = criterion(chosen[:, 4:], found, options.smoothing)
         classes = classes + (weight * entropy).sum()
         known = weight > 0
         iou = torch.where(known, _iou(reached.detach(), found.box), zero)
@@ -191,7 +194,7 @@ def _own_boxes(
     return own, iou.gather(2, best)[..., 0]
 
 
-class _Matches(NamedTuple):
+class Matches(NamedTuple):
     """Every pair of a box and a cell's anchor that might be taught it; weight 0: it is not."""
 
     row: Int[Tensor, " n"]
@@ -200,6 +203,7 @@ class _Matches(NamedTuple):
     box: Float[Tensor, "n 4"]
     classes: Float[Tensor, "n l"]
     weight: Float[Tensor, " n"]
+    reports: Float[Tensor, "n R"]
 
 
 def _fitting(
@@ -218,7 +222,7 @@ def _match(
     anchors: Float[Tensor, "3 2"],
     stride: int,
     grid: torch.Size,
-) -> _Matches:
+) -> Matches:
     height, width = grid
     batch, boxes = targets.weight.shape
     number = len(anchors)
@@ -233,13 +237,14 @@ def _match(
     def spread(values: Tensor) -> Tensor:
         return values[:, :, None, None].expand(*shape, *values.shape[2:]).flatten(0, 3)
 
-    return _Matches(
+    return Matches(
         row=row.flatten(),
         cell=cell[:, :, None].expand(*shape, 2).flatten(0, 3).float(),
         anchor=anchors[None, None, :, None].expand(*shape, 2).flatten(0, 3),
         box=spread(targets.box),
         classes=spread(targets.classes),
         weight=torch.where(taught, targets.weight[:, :, None, None], 0.0).flatten(),
+        reports=spread(targets.reports),
     )
 
 
