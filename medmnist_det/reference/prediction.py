@@ -17,6 +17,7 @@ from medmnist_det.reference.device import autocast
 from medmnist_det.reference.model import Detector, decode
 from medmnist_det.reference.pixels import padded_size, read_images
 from medmnist_det.reference.refine import edges, regions, scatter, seen
+from medmnist_det.reference.teacher import Sightings
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, UInt8
@@ -96,26 +97,12 @@ def predict(
     network gives no numbers.
     """
     options = options or PredictOptions()
-    device = model.anchors.device
-    training = model.training
-    model.eval()
+    size = np.stack([table.width, table.height], axis=1)
     columns: list[list[np.ndarray]] = []
-    size = np.stack([table.width, table.height] * 2, axis=1).astype(np.float32)
-    for start in range(0, len(images), batch):
-        part = images[start : start + batch].to(device)
-        limit = torch.from_numpy(size[start : start + batch]).to(device)
-        with autocast(device, precision):
-            outputs = model(part)
-        for k, (box, sure, classes) in enumerate(_objects(model, outputs, limit, options)):
-            # A mean of boxes at the edge may round beyond it.
-            box = torch.minimum(box, limit[k])
-            likely = int((sure > _LIKELY).sum())  # the surest come first
-            box[:likely], fit = _refined(model, part[k : k + 1], box[:likely], limit[k], precision)
-            sure[:likely] *= fit
-            found = _reported(box, sure, classes, options)
-            box, score, label = (column.cpu().numpy() for column in found)
-            columns.append([np.full(len(box), start + k), box, score, label])
-    model.train(training)
+    for row, *objects in _looked_at(model, images, size, batch, precision, options):
+        found = _reported(*objects, options)
+        box, score, label = (column.cpu().numpy() for column in found)
+        columns.append([np.full(len(box), row), box, score, label])
     if not columns:
         return _no_box(len(images))
     image, box, score, label = (np.concatenate(column) for column in zip(*columns, strict=True))
@@ -126,6 +113,71 @@ def predict(
         label=label,
         score=score.astype(np.float64),
     )
+
+
+# Least objectness of what a teacher is told of: what is less sure is no evidence, and costs time.
+_EVIDENT = 0.05
+
+
+@torch.inference_mode()
+def sightings(
+    model: Detector,
+    images: UInt8[Tensor, "n 1 h w"],
+    size: Int[np.ndarray, "n 2"],
+    *,
+    batch: int = 64,
+    precision: str = "float32",
+) -> Sightings:
+    """Return the objects that a detector sees in images, each once, with all of its classes.
+
+    ``size`` holds width and height of every image in pixels, without what pads it. They are the
+    objects of :func:`predict` whose objectness is above .05. No image gives none.
+    """
+    options = PredictOptions(score=_EVIDENT)
+    columns = [
+        [
+            np.full(len(sure), row),
+            *(one.cpu().numpy().astype(float) for one in (box, sure, classes)),
+        ]
+        for row, box, sure, classes in _looked_at(model, images, size, batch, precision, options)
+    ]
+    empty = [np.zeros(0, dtype=int), np.zeros((0, 4)), np.zeros(0), np.zeros((0, model.classes))]
+    image, box, sure, classes = map(np.concatenate, zip(empty, *columns, strict=True))
+    order = np.lexsort((-sure, image))  # a closer look makes some of them less sure
+    # In single precision rows sum to 1 but for the last digits.
+    classes = classes[order] / classes[order].sum(axis=1, keepdims=True)
+    return Sightings(image[order], box[order], sure[order], classes)
+
+
+def _looked_at(
+    model: Detector,
+    images: UInt8[Tensor, "n 1 h w"],
+    size: Int[np.ndarray, "n 2"],
+    batch: int,
+    precision: str,
+    options: PredictOptions,
+) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
+    """Yield row, boxes, objectness and classes of the objects of every image, whose size is given.
+
+    The surest first, by what their objectness was before a closer look.
+    """
+    device = model.anchors.device
+    training = model.training
+    model.eval()
+    limits = np.concatenate([size, size], axis=1).astype(np.float32)
+    for start in range(0, len(images), batch):
+        part = images[start : start + batch].to(device)
+        limit = torch.from_numpy(limits[start : start + batch]).to(device)
+        with autocast(device, precision):
+            outputs = model(part)
+        for k, (box, sure, classes) in enumerate(_objects(model, outputs, limit, options)):
+            # A mean of boxes at the edge may round beyond it.
+            box = torch.minimum(box, limit[k])
+            likely = int((sure > _LIKELY).sum())  # the surest come first
+            box[:likely], fit = _refined(model, part[k : k + 1], box[:likely], limit[k], precision)
+            sure[:likely] *= fit
+            yield start + k, box, sure, classes
+    model.train(training)
 
 
 def _no_box(images: int) -> Labels:

@@ -75,17 +75,22 @@ class Teacher:
         """
         raise NotImplementedError
 
-    def prepare(self, lessons: Lessons, school: School) -> Lessons:
+    def prepare(self, lessons: Lessons, school: School) -> Lessons:  # noqa: ARG002
         """Return the lessons to begin with, after other trainings perhaps."""
         return lessons
 
-    def criterion(self, lessons: Lessons) -> Criterion:
+    def criterion(self, lessons: Lessons) -> Criterion:  # noqa: ARG002
         """Return how classes are judged."""
         from medmnist_det.reference.criterion import Criterion  # torch: where training starts
 
         return Criterion()
 
-    def after_epoch(self, done: int, predict: Predict, criterion: Criterion) -> Lessons | None:
+    def after_epoch(
+        self,
+        done: int,  # noqa: ARG002
+        predict: Predict,  # noqa: ARG002
+        criterion: Criterion,  # noqa: ARG002
+    ) -> Lessons | None:
         """Return the lessons of the next epochs; None where they stay as they are.
 
         ``done`` epochs of ``recipe.epochs`` are behind; not called after the last one.
@@ -100,6 +105,6 @@ class Teacher:
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Go on from what :meth:`state` returned."""
 
-    def raters(self, criterion: Criterion) -> Any:
+    def raters(self, criterion: Criterion) -> Any:  # noqa: ARG002
         """Return what was learned of the raters (``annotators.infer.Raters``); None for nothing."""
         return None
