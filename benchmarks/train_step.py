@@ -78,14 +78,14 @@ def measure(learner: Learner, pool: Pool, steps: int) -> dict[str, Any]:
     alone = seconds(lambda: next(endless), steps, device)
     seen = profiled(step, min(_PROFILED, steps), device)
     # The same step without torch.compile, whose kernels the counter does not see into.
-    plain = learner.taught.net = learner.model
+    learner.taught.features = learner.model.features
     with FlopCounterMode(display=False) as counter:
         step()
     return {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
         "torch": torch.__version__,
         "precision": learner.recipe.precision,
-        "parameters": sum(p.numel() for p in plain.parameters()),
+        "parameters": sum(p.numel() for p in learner.model.parameters()),
         "batch": batch,
         "first_step_s": first - usual,
         "step_s": usual,

@@ -130,9 +130,7 @@ class Taught(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.model, self.recipe, self.criterion = model, recipe, criterion
-        self.net: torch.nn.Module = model
-        if compile:
-            self.net = torch.compile(model)  # type: ignore[assignment]
+        self.features = torch.compile(model.features) if compile else model.features
 
     def forward(
         self, images: UInt8[Tensor, "b 1 h w"], targets: Targets, random: torch.Generator
@@ -140,8 +138,9 @@ class Taught(torch.nn.Module):
         """Return the terms of the loss of a batch."""
         precision = self.recipe.precision
         with autocast(images.device, precision):
-            outputs = self.net(images)
-        targets = self.criterion.begin(Step(self.model, images, outputs, targets))
+            features = self.features(images)
+            outputs = self.model.read(features)
+        targets = self.criterion.begin(Step(self.model, images, features, outputs, targets))
         losses = detection_loss(outputs, targets, self.model, self.recipe.loss, self.criterion)
         penalty = self.criterion.penalty()
         if penalty is not None:

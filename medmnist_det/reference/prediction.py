@@ -99,8 +99,8 @@ def predict(
     options = options or PredictOptions()
     size = np.stack([table.width, table.height], axis=1)
     columns: list[list[np.ndarray]] = []
-    for row, *objects in _looked_at(model, images, size, batch, precision, options):
-        found = _reported(*objects, options)
+    for row, seen_there in _looked_at(model, images, size, batch, precision, options):
+        found = _reported(*seen_there[:3], options)
         box, score, label = (column.cpu().numpy() for column in found)
         columns.append([np.full(len(box), row), box, score, label])
     if not columns:
@@ -146,7 +146,7 @@ def sightings(
     order = np.lexsort((-sure, image))  # a closer look makes some of them less sure
     # In single precision rows sum to 1 but for the last digits.
     classes = classes[order] / classes[order].sum(axis=1, keepdims=True)
-    return Sightings(image[order], box[order], sure[order], classes)
+    return Sightings(image[order], box[order], sure[order], classes, away[order])
 
 
 def _looked_at(
@@ -156,8 +156,8 @@ def _looked_at(
     batch: int,
     precision: str,
     options: PredictOptions,
-) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
-    """Yield row, boxes, objectness and classes of the objects of every image, whose size is given.
+) -> Iterator[tuple[int, tuple[Tensor, Tensor, Tensor, Tensor]]]:
+    """Yield row and boxes, objectness, classes and scatter of every image, whose size is given.
 
     The surest first, by what their objectness was before a closer look.
     """
@@ -173,10 +173,14 @@ def _looked_at(
         for k, (box, sure, classes) in enumerate(_objects(model, outputs, limit, options)):
             # A mean of boxes at the edge may round beyond it.
             box = torch.minimum(box, limit[k])
+            away = torch.zeros_like(box)
             likely = int((sure > _LIKELY).sum())  # the surest come first
-            box[:likely], fit = _refined(model, part[k : k + 1], box[:likely], limit[k], precision)
-            sure[:likely] *= fit
-            yield start + k, box, sure, classes
+            box[:likely], away[:likely] = _refined(
+                model, part[k : k + 1], box[:likely], limit[k], precision
+            )
+            # A score should tell how well a box fits, too.
+            sure = sure * torch.exp(-_STRICTNESS * away.mean(dim=1))
+            yield start + k, (box, sure, classes, away)
     model.train(training)
 
 
@@ -215,15 +219,14 @@ def _refined(
     box: Float[Tensor, "n 4"],
     limit: Float[Tensor, " 4"],
     precision: str,
-) -> tuple[Float[Tensor, "n 4"], Float[Tensor, " n"]]:
+) -> tuple[Float[Tensor, "n 4"], Float[Tensor, "n 4"]]:
     """Return boxes of an image, cut to it, with their edges where a closer look finds them.
 
-    And for each a factor of its score, 1 at most, that is small where edges may as well be
-    elsewhere: a score should tell how well a box fits, too. A box that would be turned inside out
-    stays where it is.
+    And for each edge how far it may as well be elsewhere (:func:`scatter`; 0 where nobody looks). A
+    box that would be turned inside out stays where it is.
     """
     if model.refiner is None or len(box) == 0:
-        return box, torch.ones_like(box[:, 0])
+        return box, torch.zeros_like(box)
     region = regions(box)
     pixels = seen(image, torch.zeros_like(box[:, 0]), region)
     with autocast(box.device, precision):
@@ -231,7 +234,7 @@ def _refined(
     _refuse_no_numbers(logits)
     moved = torch.minimum(edges(logits, region).clamp(min=0), limit)
     whole = (moved[:, 2:] > moved[:, :2]).all(dim=1, keepdim=True)
-    return torch.where(whole, moved, box), torch.exp(-_STRICTNESS * scatter(logits))
+    return torch.where(whole, moved, box), scatter(logits)
 
 
 def _refuse_no_numbers(*outputs: Tensor) -> None:

@@ -40,6 +40,9 @@ class Sightings(NamedTuple):
     objectness: Float[np.ndarray, " n"]
     #: Probability of every class, given that there is an object. Rows sum to 1.
     classes: Float[np.ndarray, "n l"]
+    #: How far each edge may be from its place: a standard deviation in sides of the box, as the
+    #: refinement sees it; 0 where nothing was refined.
+    scatter: Float[np.ndarray, "n 4"]
 
 
 #: Sees the objects of some images of the train split, by their rows; None: of all of them.

@@ -91,8 +91,8 @@ def test_the_scatter_of_edges_is_their_deviation_in_sides_of_the_box():
     logits[0, :3, 7] = 0.0  # three edges are sure
     logits[0, 3, [20, 84]] = 0.0  # one is here or there
     # Half of 64 places, of which the region has PLACES and a side and a half.
-    expected = 32 / PLACES * 1.5 / 4
-    torch.testing.assert_close(scatter(logits), torch.tensor([expected]), atol=1e-4, rtol=1e-4)
+    expected = torch.tensor([[0.0, 0.0, 0.0, 32 / PLACES * 1.5]])
+    torch.testing.assert_close(scatter(logits), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_each_box_is_looked_at_alone_and_in_its_own_image():
