@@ -134,19 +134,18 @@ def sightings(
     objects of :func:`predict` whose objectness is above .05. No image gives none.
     """
     options = PredictOptions(score=_EVIDENT)
-    columns = [
-        [
-            np.full(len(sure), row),
-            *(one.cpu().numpy().astype(float) for one in (box, sure, classes)),
-        ]
-        for row, box, sure, classes in _looked_at(model, images, size, batch, precision, options)
-    ]
-    empty = [np.zeros(0, dtype=int), np.zeros((0, 4)), np.zeros(0), np.zeros((0, model.classes))]
-    image, box, sure, classes = map(np.concatenate, zip(empty, *columns, strict=True))
-    order = np.lexsort((-sure, image))  # a closer look makes some of them less sure
+    columns = []
+    for row, part in _looked_at(model, images, size, batch, precision, options):
+        # A closer look may show that two boxes are one.
+        once = nms(part[0], part[1], options.overlap)
+        found = [one[once].cpu().numpy().astype(float) for one in part]
+        columns.append([np.full(len(once), row), *found])
+    none = [np.zeros((0, *shape)) for shape in ((4,), (), (model.classes,), (4,))]
+    empty = [np.zeros(0, dtype=int), *none]
+    image, box, sure, classes, away = map(np.concatenate, zip(empty, *columns, strict=True))
     # In single precision rows sum to 1 but for the last digits.
-    classes = classes[order] / classes[order].sum(axis=1, keepdims=True)
-    return Sightings(image[order], box[order], sure[order], classes, away[order])
+    classes /= classes.sum(axis=1, keepdims=True)
+    return Sightings(image, box, sure, classes, away)
 
 
 def _looked_at(

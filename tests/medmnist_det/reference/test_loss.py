@@ -59,7 +59,7 @@ def by_loops(raws, taught, net, options):
         height, width = raw.shape[2:4]
         goal = torch.zeros(raw.shape[:4])
         for image in range(len(raw)):
-            for true, share, weight in zip(*(column[image] for column in taught), strict=True):
+            for true, share, weight in zip(*(column[image] for column in taught[:3]), strict=True):
                 side = true[2:] - true[:2]
                 centre = (true[:2] + true[2:]) / 2 / stride
                 x, y = (math.floor(c) for c in centre.tolist())
