@@ -124,7 +124,7 @@ def as_csv(found: Iterable[Block]) -> str:
 _COLUMNS = (
     "preset", "option", "value", "budget", "split", "digits", "method", "metric", "seed",
     "score", "sd", "low", "high", "seeds", "failed", "missing", "gap_closed", "gap_low", "gap_high",
-    "class_accuracy", "mean_iou", "matrix_error", "minutes",
+    "class_accuracy", "mean_iou", "matrix_error", "minutes", "cpu_minutes",
 )  # fmt: skip
 
 
@@ -146,13 +146,14 @@ def _records(found: Iterable[Block]) -> Iterator[dict[str, Any]]:
                         "metric": metric, "seed": seed, "score": value,
                         "gap_closed": gap.by_seed.get(seed) if gap else None,
                         "minutes": row.minutes_by_seed.get(seed),
+                        "cpu_minutes": row.cpu_minutes_by_seed.get(seed),
                     }  # fmt: skip
                 whole = row.scores.get(metric)
                 yield mine | {
                     "metric": metric, "seeds": row.done, "failed": row.failed,
                     "missing": row.missing, "class_accuracy": row.class_accuracy,
                     "mean_iou": row.mean_iou, "matrix_error": row.matrix_error,
-                    "minutes": row.minutes,
+                    "minutes": row.minutes, "cpu_minutes": row.cpu_minutes,
                     "score": whole and whole.mean, "sd": whole and whole.deviation,
                     "low": whole and whole.low, "high": whole and whole.high,
                     **_gap_columns(row.gap.get(metric)),

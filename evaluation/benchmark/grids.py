@@ -143,17 +143,18 @@ def _behind(block: Block) -> Grid | None:
             _number(row.mean_iou, ".3f"),
             _number(row.matrix_error, ".1e"),
             _number(row.minutes, ".1f"),
+            _number(row.cpu_minutes, ".1f"),
         )
         for row in block.rows
         if row.done and not row.given
     ]
     if not rows:
         return None
-    headers = ("method", "right class", "box IoU", "matrix error", "minutes")
+    headers = ("method", "right class", "box IoU", "matrix error", "minutes", "CPU minutes")
     notes = (
         "right class and box IoU of the training labels that were taught, against the truth (of "
-        "all raters: the mean over raters); matrix error: of the estimated raters; minutes of "
-        "training.",
+        "all raters: the mean over raters); matrix error: of the estimated raters; minutes: of "
+        "training, by the clock, whatever else the machine did; CPU minutes: of the whole cell.",
     )
     title = f"Labels and cost: {block.setting.name}, budget {block.budget.name}"
     return Grid(title=title, headers=headers, rows=tuple(rows), notes=notes)

@@ -41,6 +41,9 @@ class Row:
     matrix_error: float | None
     minutes: float | None
     minutes_by_seed: dict[int, float]
+    #: Of the processor, for whole cells; not of those that were stopped and resumed.
+    cpu_minutes: float | None
+    cpu_minutes_by_seed: dict[int, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +169,7 @@ def _row(method: str, seeds: Sequence[int], cells: Sequence[Cell], *, given: boo
         return spread(known).mean if known else None
 
     minutes = {cell.spec.seed: cell.minutes for cell in done if cell.minutes is not None}
+    processor = {cell.spec.seed: cell.cpu_minutes for cell in done if cell.cpu_minutes is not None}
     return Row(
         method=method,
         given=given,
@@ -182,6 +186,8 @@ def _row(method: str, seeds: Sequence[int], cells: Sequence[Cell], *, given: boo
         matrix_error=mean((cell.recovery or {}).get("matrix") for cell in done),
         minutes=mean(minutes.values()),
         minutes_by_seed=minutes,
+        cpu_minutes=mean(processor.values()),
+        cpu_minutes_by_seed=processor,
     )
 
 

@@ -61,6 +61,17 @@ def test_score_stands_against_minutes():
     assert figure.axes[1].get_xlim()[1] > 1.72
 
 
+def test_minutes_are_the_processors_where_all_cells_have_them():
+    found = [replace(one, cpu_minutes=one.minutes / 2) for one in cells()]
+    figure = drawn("minutes-paper-quick", found)
+    assert lines(figure.axes[1])["earl"].tolist()[0] == [0.85, 0.77]
+    assert figure.axes[1].get_xlabel() == "CPU minutes"
+    found[-1] = replace(found[-1], cpu_minutes=None)
+    figure = drawn("minutes-paper-quick", found)
+    assert lines(figure.axes[1])["earl"].tolist()[0] == [1.7, 0.77]
+    assert figure.axes[1].get_xlabel() == "minutes of training, by the clock"
+
+
 def test_a_sweep_is_a_line_a_method_over_the_values():
     figure = drawn("sweep-paper-proficiency-quick", swept())
     axes = figure.axes[1]

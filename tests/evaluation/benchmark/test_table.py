@@ -116,9 +116,10 @@ def test_differences_are_paired_and_their_p_allow_for_all_of_them():
 
 
 def test_labels_and_cost_are_means_over_seeds():
-    table = tables(printed(cells()))["Labels and cost: paper, budget quick"]
-    assert table.row("oracle") == ["-", "-", "-", "1.7"]
-    assert table.row("dawid-skene") == ["0.900", "0.890", "4.4e-04", "1.7"]
+    found = [replace(one, cpu_minutes=2 * (one.minutes or 0)) for one in cells()]
+    table = tables(printed(found))["Labels and cost: paper, budget quick"]
+    assert table.row("oracle") == ["-", "-", "-", "1.7", "3.4"]
+    assert table.row("dawid-skene") == ["0.900", "0.890", "4.4e-04", "1.7", "3.4"]
 
 
 def test_the_paper_s_table_stands_beside_ours():
