@@ -25,6 +25,7 @@ _OURS = {
     "earl": f"{_PLAIN}:Earl",
     "majority-vote": f"{_PLAIN}:MajorityVote",
     "dawid-skene": f"{_PLAIN}:DawidSkene",
+    "crowd-layer": "annotators.learn.crowd_layer:CrowdLayer",
 }
 
 

@@ -40,6 +40,8 @@ class Objects:
     existence: Float[np.ndarray, " n"]
     #: Groups worth learning from: those with which the expected F1 of the objects is greatest.
     kept: Bool[np.ndarray, " n"]
+    #: Mean number of spurious boxes of every rater in an image; 0 where no image has two raters.
+    spurious: Float[np.ndarray, " R"]
     #: What the boxes told of the raters' hands.
     habits: BoxModel
 
@@ -92,7 +94,7 @@ def objects_of(crowd: LabelSet, *, iou: float = IOU) -> Objects:
     """
     groups = group_boxes(crowd.labels, iou=iou)
     seen = collect(crowd, groups, iou=iou)
-    existence, kept = _existence(crowd, groups, iou)
+    existence, kept, spurious = _existence(crowd, groups, iou)
     box, habits = fuse_boxes(crowd.labels, groups, existence, seen.raters)
     box = within(box, groups.image, crowd.images)
     label = np.zeros(0, dtype=np.int64)
@@ -104,23 +106,24 @@ def objects_of(crowd: LabelSet, *, iou: float = IOU) -> Objects:
         box=box,
         existence=existence,
         kept=kept & (box[:, 2:] > box[:, :2]).all(axis=1),
+        spurious=spurious,
         habits=habits,
     )
 
 
 def _existence(
     crowd: LabelSet, groups: Groups, iou: float
-) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """Return how likely each group is an object, and which are worth keeping."""
+) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"], Float[np.ndarray, " R"]]:
+    """Return how likely each group is an object, which are worth keeping, and spurious rates."""
     seen = collect(crowd, groups, iou=iou, names=False)
     if len(groups) == 0 or seen.assigned.max() < 2:
         belief = votes_as_belief(seen)
-        model = maximise(belief, seen, None)
+        model, spurious = maximise(belief, seen, None), np.zeros(seen.raters)
     else:
-        end, _ = believe(crowd, groups, seen, EmOptions(iou=iou))
-        belief, model = end.belief, end.model
+        end, rates = believe(crowd, groups, seen, EmOptions(iou=iou))
+        belief, model, spurious = end.belief, end.model, rates.rate
     there = (1 - belief[:, -1])[seen.unit]
-    return there, worth_keeping(there, unseen(model, seen, belief))
+    return there, worth_keeping(there, unseen(model, seen, belief)), spurious
 
 
 def _reports(crowd: LabelSet, groups: Groups, seen: Evidence) -> Int[np.ndarray, "n R"]:
