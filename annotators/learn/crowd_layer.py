@@ -78,7 +78,7 @@ class CrowdLayer(Teacher):
         if not isinstance(criterion, ThroughRaters):
             raise TypeError(f"{type(criterion).__name__} is no crowd layer")
         known = self._known
-        rows = criterion.matrix().detach().cpu().double().numpy()
+        rows = criterion.rows.detach().cpu().double().softmax(dim=-1).numpy()
         return Raters(
             matrix=_whole(rows, known["spurious"], known["fancy"]),
             spurious=known["spurious"],
