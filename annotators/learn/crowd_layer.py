@@ -65,14 +65,6 @@ class CrowdLayer(Teacher):
         share = (reports != NOT_ASSIGNED).sum(axis=0) / max((reports != NOT_ASSIGNED).sum(), 1)
         return ThroughRaters(len(lessons.label_set.classes), share)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Return what was counted of the raters."""
-        return self._known
-
-    def load(self, state: dict[str, np.ndarray]) -> None:
-        """Go on with these counts."""
-        self._known = state
-
     def raters(self, criterion: Criterion) -> Raters:
         """Return the matrices that were learned, and what else the crowd tells of the raters."""
         if not isinstance(criterion, ThroughRaters):

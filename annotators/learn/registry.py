@@ -24,6 +24,7 @@ _OURS = {
     "majority-vote": f"{_PLAIN}:MajorityVote",
     "dawid-skene": f"{_PLAIN}:DawidSkene",
     "crowd-layer": "annotators.learn.crowd_layer:CrowdLayer",
+    "vote": "annotators.learn.vote:Vote",
 }
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from annotators.learn.crowd_layer import CrowdLayer, ThroughRaters, _prior, _told
-from annotators.learn.parts.objects import objects_of
+from annotators.learn.crowd_layer import CrowdLayer, ThroughRaters, _prior
 from annotators.simulate.matrices import transition_matrix
 from annotators.simulate.options import AnnotatorOptions
 from medmnist_det.reference.learner import one_cycle
@@ -201,10 +200,20 @@ def test_misses_are_not_underestimated_where_many_objects_are_seen_by_nobody():
     assert matrix[..., MISS].mean() == pytest.approx(0.5, abs=0.03)
 
 
+class Crowd:
+    """A data folder of which a teacher reads nothing but the crowd."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def crowd(self, _split):
+        return self.found
+
+
 def test_what_it_says_of_the_raters():
     found, known = simulated(truth(1500), [AnnotatorOptions(proficiency=0.8, spurious=0.2)] * 3)
     teacher = CrowdLayer(Recipe(method="crowd-layer"))
-    teacher.load(_told(objects_of(found)))
+    teacher.lessons(Crowd(found), "train")
     layer = ThroughRaters(10, np.full(3, 1 / 3))
     with torch.no_grad():
         layer.rows.copy_(torch.from_numpy(known.matrix[:, :-1]).clamp(min=1e-6).log())
