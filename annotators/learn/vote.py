@@ -132,14 +132,17 @@ def look(step: Step, image: Int[Tensor, " n"], place: Int[Tensor, " n"]) -> Sigh
     logits = box.new_zeros(len(box), step.targets.classes.shape[-1])
     features = box.new_zeros(len(box), width)
     for k, stride in enumerate(step.model.size.strides):
-        seen, said = step.features[k].float(), step.outputs[k]
-        limit = box.new_tensor([seen.shape[3], seen.shape[2]]) - 1
-        cell = ((box[:, :2] + box[:, 2:]) / (2 * stride)).floor().clamp(min=0).minimum(limit).long()
-        x, y = cell.T
+        seen, said = step.features[k], step.outputs[k]
+        high, wide = seen.shape[2:]
+        centre = (box[:, :2] + box[:, 2:]) / (2 * stride)
+        x, y = centre.clamp(min=0).minimum(box.new_tensor([wide, high]) - 1).long().T
+        # Rows of tables: the gradient of any other way to pick them costs as much as a whole step.
+        cell = ((image * said.shape[1] + anchor) * high + y) * wide + x
         mine = (scale == k)[:, None]
-        logits = torch.where(mine, said[image, anchor, y, x, 5:], logits)
-        padded = functional.pad(seen[image, :, y, x], (0, width - seen.shape[1]))
-        features = torch.where(mine, padded, features)
+        logits = torch.where(mine, said.flatten(0, 3).index_select(0, cell)[:, 5:], logits)
+        table = seen.permute(0, 2, 3, 1).flatten(0, 2)
+        own = table.index_select(0, (image * high + y) * wide + x).float()
+        features = torch.where(mine, functional.pad(own, (0, width - own.shape[1])), features)
     return Sights(features, scale * step.model.anchors.shape[1] + anchor, logits)
 
 
