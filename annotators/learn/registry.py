@@ -21,6 +21,8 @@ _OURS = {
     "earl": f"{_PLAIN}:Earl",
     "majority-vote": f"{_PLAIN}:MajorityVote",
     "dawid-skene": f"{_PLAIN}:DawidSkene",
+    "crowd-layer": "annotators.learn.crowd_layer:CrowdLayer",
+    "vote": "annotators.learn.vote:Vote",
 }
 
 
