@@ -23,6 +23,8 @@ _OURS = {
     "earl": f"{_PLAIN}:Earl",
     "majority-vote": f"{_PLAIN}:MajorityVote",
     "dawid-skene": f"{_PLAIN}:DawidSkene",
+    "mbem": "annotators.learn.mbem:Mbem",
+    "consensus": "annotators.learn.consensus:Consensus",
 }
 
 

@@ -1,4 +1,4 @@
-"""Detectors that see images which they did not learn from: what they say is not learned by heart."""
+"""Detectors that see images from which they did not learn, so that nothing is known by heart."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def folds_of(lessons: Lessons, seed: int) -> Int[np.ndarray, " images"]:
     """
     label_set = lessons.label_set
     empty = np.diff(label_set.labels.starts) == 0
-    chance = [xxhash.xxh3_64_intdigest(f"{seed} {name}") for name in label_set.images.names]
+    chance = [
+        xxhash.xxh3_64_intdigest(f"{seed} {name}".encode()) for name in label_set.images.names
+    ]
     order = np.lexsort((np.array(chance, dtype=np.uint64), empty))
     fold = np.empty(len(order), dtype=np.int64)
     fold[order] = np.arange(len(order)) % FOLDS

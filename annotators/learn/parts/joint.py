@@ -54,6 +54,16 @@ class Joint:
     #: Reports that every row rests on, the prior's included.
     counts: Float[np.ndarray, "R L L+1"]
 
+    def matrix(self) -> Float[np.ndarray, "R L+1 L+1"]:
+        """Return the matrices in the simulator's layout, the last row from the spurious boxes."""
+        raters, classes, _ = self.report.shape
+        whole = np.zeros((raters, classes + 1, classes + 1))
+        whole[:, :-1] = self.report
+        none = np.exp(-self.spurious)
+        whole[:, -1, :-1] = (1 - none)[:, None] * self.fancy
+        whole[:, -1, -1] = none
+        return whole
+
 
 def first_belief(said: Testimony) -> Float[np.ndarray, "n L+1"]:
     """Return where EM starts: classes by votes and detector, existence by who drew or sees it."""

@@ -67,11 +67,12 @@ _TINY = 1e-9
 KINDS = 2 * _GRADES
 
 
-def testimony_of(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> Testimony:
+def hear(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> Testimony:
     """Return what raters and a detector say; images that nobody looked at are left out.
 
     The detector's boxes are grouped with the raters' as if it were one of them
-    (:func:`annotators.infer.group_boxes`). Raises ValueError for labels without raters or assignment.
+    (:func:`annotators.infer.group_boxes`). Raises ValueError for labels without raters or
+    assignment.
     """
     labels = crowd.labels
     if labels.rater is None or labels.assigned is None or crowd.raters is None:
@@ -79,7 +80,8 @@ def testimony_of(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> 
     raters, classes = len(crowd.raters), len(crowd.classes)
     assigned = np.zeros((labels.images, raters), dtype=bool)
     assigned[tuple(labels.assigned.T)] = True
-    seen, near = _usable(sightings, assigned.any(axis=1))
+    somebody = np.bincount(labels.assigned[:, 0], minlength=labels.images) > 0
+    seen, near = _usable(sightings, somebody)
     # Behind the crowd's own boxes, so that numbers say which are which.
     image = np.concatenate([labels.image, seen.image])
     order = np.argsort(image, kind="stable")
@@ -110,7 +112,7 @@ def testimony_of(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> 
         sighting=sighting,
         sightings=seen,
         kind=np.append(_grade(seen.objectness, _GRADES) + _GRADES * near, KINDS),
-        images=int(assigned.any(axis=1).sum()),
+        images=int(somebody.sum()),
         looked=assigned.sum(axis=0),
         coincidence=coincidence(replace(crowd, labels=both), iou),
     )
