@@ -90,10 +90,16 @@ def maximise(
     """Return the M step: parameters that are likelier, given a belief about every group.
 
     All are likeliest but the calibration, which has no closed form and only gets better.
+
+    What one rater drew and the detector does not see is invented or overlooked: where no two
+    raters can be compared, nothing tells which. As many objects are then taken to be overlooked as
+    are seen least surely, so that only what is beyond that is invented.
     """
     there, nothing = belief[:, :-1], belief[:, -1]
     sighted, kind = said.sighted, said.kind[said.sighting]
     hit = np.bincount(kind, there.sum(axis=1), minlength=KINDS + 1) + _SMOOTH
+    if not said.compared:
+        hit[[0, -1]] = hit[[0, -1]].mean()
     false = np.bincount(kind, nothing, minlength=KINDS + 1)[:KINDS] + _SMOOTH
     unseen = there[~sighted].sum(axis=0) + _SMOOTH
     counts = _reports(there, said) + _SHRINK * crowd.report

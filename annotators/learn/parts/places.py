@@ -60,8 +60,7 @@ def settle_places(
     are told anew, from these places: those of the normal law are a little too large.
     """
     boxes, raters = boxes_of(said), said.reports.shape[1]
-    compared = (boxes.drawn >= 2).sum() >= _FEWEST
-    place, law = (fit_edges if compared else fit_pairs)(boxes, there, raters)
+    place, law = (fit_edges if said.compared else fit_pairs)(boxes, there, raters)
     rows = np.flatnonzero((boxes.number >= 2) & (boxes.drawn > 0) & (there > LIKELY))
     if len(rows) < _FEWEST:
         return place.box, law
@@ -71,7 +70,7 @@ def settle_places(
         if overlap is None:
             break
         law = replace(law, overlap=overlap)
-        if not compared:
+        if not said.compared:
             law = replace(law, own_bias=law.own_bias + mean_error(overlap))
             return _under(boxes, place, law, overlap, rows).box, law
         place = _under(boxes, place, law, overlap, rows)

@@ -10,6 +10,7 @@ import numpy as np
 from annotators.infer.parts.evidence import coincidence
 from annotators.infer.parts.grouping import IOU, Groups, group_boxes
 from annotators.infer.parts.pairs import overlapping_pairs
+from annotators.infer.parts.spurious import ENOUGH
 from medmnist_det.labels import Labels, LabelSet
 from medmnist_det.reference.lessons import NOT_ASSIGNED
 from medmnist_det.reference.teacher import Sightings
@@ -55,6 +56,11 @@ class Testimony:
     def drawn(self) -> Bool[np.ndarray, "n R"]:
         """Which raters drew it."""
         return (self.reports >= 0) & (self.reports < len(self.crowd.classes))
+
+    @property
+    def compared(self) -> bool:
+        """Whether enough was drawn by two raters or more to compare them."""
+        return int((self.drawn.sum(axis=1) >= 2).sum()) >= ENOUGH
 
     def log_classes(self) -> Float[np.ndarray, "n L"]:
         """Return the log probabilities of the classes by the detector; where it sees nothing, 0."""
