@@ -169,7 +169,8 @@ def distances(drawn: Drawn, guesses: Float[np.ndarray, "g K 4"]) -> Float[np.nda
     down = np.minimum(by + bh / 2, y + height / 2) - np.maximum(by - bh / 2, y - height / 2)
     overlap = np.maximum(across, 0) * np.maximum(down, 0)
     union = bw * bh + width * height - overlap
-    return np.minimum(union / np.maximum(overlap, 1e-9) - 1, _FARTHEST)
+    # Of boxes that coincide rounding may leave less than 0, which has no power.
+    return np.clip(union / np.maximum(overlap, 1e-9) - 1, 0.0, _FARTHEST)
 
 
 # Beyond this boxes are as good as apart.

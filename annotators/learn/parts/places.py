@@ -115,12 +115,10 @@ def _fit_overlap(
         if total <= ours:
             break  # the likelihood has one peak over the shapes
         best, ours = found, total
-    side = sides_of(place.box[rows])[owner][:, None]
-    given = _cornered(drawn.box)[:, None]
-    error = (given - guesses[owner]) / side
+    side = np.tile(centred[..., 2:], 2)[owner]
+    error = (_cornered(drawn.box)[:, None] - guesses[owner]) / side
     spread = law.variance[drawn.rater][:, None]
-    normal = (-0.5 * (error**2 / spread + np.log(2 * np.pi * spread)) - np.log(side)).sum(axis=2)
-    normal += np.log(side).sum(axis=2)
+    normal = (-0.5 * (error**2 / spread + np.log(2 * np.pi * spread))).sum(axis=2)
     theirs = normalised(np.add.reduceat(normal, drawn.starts[:-1]) + flat)[1]
     return best if ours > theirs.sum() else None
 
