@@ -12,7 +12,7 @@ from annotators.infer.parts.result import Raters, within
 from annotators.learn.parts.folds import held_out
 from annotators.learn.parts.joint import settle
 from annotators.learn.parts.places import EdgeLaw, settle_places
-from annotators.learn.parts.testimony import hear
+from annotators.learn.parts.heard import hear
 from annotators.learn.plain import DawidSkene
 from medmnist_det.folder import Folder
 from medmnist_det.labels import Labels, LabelSet, Split

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from annotators.infer.parts.overlap_law import OverlapLaw
-from annotators.learn.parts.testimony import Testimony
+from annotators.learn.parts.heard import Heard
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -64,7 +64,7 @@ class Boxes(NamedTuple):
         return self.drawn + ~np.isnan(self.seen[:, 0])
 
 
-def boxes_of(said: Testimony) -> Boxes:
+def boxes_of(said: Heard) -> Boxes:
     """Return the boxes behind every supposed object."""
     labels, groups, seen = said.crowd.labels, said.groups, said.sightings
     rows = groups.row[groups.row < len(labels)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from annotators.learn.parts.calibration import Calibration, calibrated, log_shares
-from annotators.learn.parts.testimony import KINDS, Testimony
+from annotators.learn.parts.heard import KINDS, Heard
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -65,7 +65,7 @@ class Joint:
         return whole
 
 
-def first_belief(said: Testimony) -> Float[np.ndarray, "n L+1"]:
+def first_belief(said: Heard) -> Float[np.ndarray, "n L+1"]:
     """Return where EM starts: classes by votes and detector, existence by who drew or sees it."""
     classes = len(said.crowd.classes)
     votes = (said.reports[..., None] == np.arange(classes)).sum(axis=1) + _SMOOTH
@@ -77,7 +77,7 @@ def first_belief(said: Testimony) -> Float[np.ndarray, "n L+1"]:
     return np.concatenate([there * share, 1 - there], axis=1)
 
 
-def usual(belief: Float[np.ndarray, "n L+1"], said: Testimony) -> Crowd:
+def usual(belief: Float[np.ndarray, "n L+1"], said: Heard) -> Crowd:
     """Return the priors: what all raters together do, by a first belief."""
     counts = _reports(belief[:, :-1], said).sum(axis=0) + _SMOOTH
     fancies = _fancies(belief[:, -1], said).sum(axis=0) + _SMOOTH
@@ -85,7 +85,7 @@ def usual(belief: Float[np.ndarray, "n L+1"], said: Testimony) -> Crowd:
 
 
 def maximise(
-    belief: Float[np.ndarray, "n L+1"], said: Testimony, crowd: Crowd, before: Calibration
+    belief: Float[np.ndarray, "n L+1"], said: Heard, crowd: Crowd, before: Calibration
 ) -> Joint:
     """Return the M step: parameters that are likelier, given a belief about every group.
 
@@ -120,7 +120,7 @@ def maximise(
 
 
 def log_joint(
-    model: Joint, said: Testimony, belief: Float[np.ndarray, "n L+1"] | None = None
+    model: Joint, said: Heard, belief: Float[np.ndarray, "n L+1"] | None = None
 ) -> Float[np.ndarray, "n L+1"]:
     """Return the log of how often an image holds such a group, for every class and for nothing.
 
@@ -164,7 +164,7 @@ class Settled(NamedTuple):
 _ROUNDS, _REST = 200, 1e-6
 
 
-def settle(said: Testimony) -> Settled:
+def settle(said: Heard) -> Settled:
     """Return the model and the beliefs on which EM settles. Its height never falls."""
     belief = first_belief(said)
     crowd = usual(belief, said)
@@ -180,7 +180,7 @@ def settle(said: Testimony) -> Settled:
     return Settled(model, belief, tuple(heights))
 
 
-def log_prior(model: Joint, said: Testimony, crowd: Crowd) -> float:
+def log_prior(model: Joint, said: Heard, crowd: Crowd) -> float:
     """Return the log of the priors, and of what is not in the groups: rates times what was seen."""
     missing = said.images * (model.objects + model.false.sum())
     missing += ((said.looked + _SPURIOUS[1]) * model.spurious).sum()
@@ -199,7 +199,7 @@ def _normalised(log: Float[np.ndarray, "n L+1"]) -> tuple[Float[np.ndarray, "n L
     return belief / total, float((top + np.log(total)).sum())
 
 
-def _reports(there: Float[np.ndarray, "n L"], said: Testimony) -> Float[np.ndarray, "R L L+1"]:
+def _reports(there: Float[np.ndarray, "n L"], said: Heard) -> Float[np.ndarray, "R L L+1"]:
     """Return the expected number of reports by rater, true class and report."""
     classes = there.shape[1]
     found = np.zeros((said.reports.shape[1], classes, classes + 1))
@@ -210,7 +210,7 @@ def _reports(there: Float[np.ndarray, "n L"], said: Testimony) -> Float[np.ndarr
     return found
 
 
-def _fancies(nothing: Float[np.ndarray, " n"], said: Testimony) -> Float[np.ndarray, "R L"]:
+def _fancies(nothing: Float[np.ndarray, " n"], said: Heard) -> Float[np.ndarray, "R L"]:
     """Return the expected number of spurious boxes by rater and class."""
     classes = len(said.crowd.classes)
     found = np.zeros((said.reports.shape[1], classes))

@@ -31,7 +31,7 @@ from annotators.learn.parts.edges import (
     own_errors,
     sides_of,
 )
-from annotators.learn.parts.testimony import Testimony
+from annotators.learn.parts.heard import Heard
 from medmnist_det.ragged import ranges
 from medmnist_det.streams import stream
 
@@ -50,7 +50,7 @@ _CHUNK = 2000
 
 
 def settle_places(
-    said: Testimony, there: Float[np.ndarray, " n"]
+    said: Heard, there: Float[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, "n 4"], EdgeLaw]:
     """Return where everything is, in pixels, and how everybody errs.
 

@@ -25,7 +25,7 @@ _GRADES = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Testimony:
+class Heard:
     """Every group of boxes that may mean one object, in columns."""
 
     crowd: LabelSet
@@ -73,7 +73,7 @@ _TINY = 1e-9
 KINDS = 2 * _GRADES
 
 
-def hear(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> Testimony:
+def hear(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> Heard:
     """Return what raters and a detector say; images that nobody looked at are left out.
 
     The detector's boxes are grouped with the raters' as if it were one of them
@@ -111,7 +111,7 @@ def hear(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> Testimon
     reports[own, labels.rater] = labels.label
     sighting = np.full(len(groups), len(seen.image))
     sighting[groups.group[len(labels) :]] = np.arange(len(seen.image))
-    return Testimony(
+    return Heard(
         crowd=crowd,
         groups=groups,
         reports=reports,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from annotators.learn.parts.testimony import KINDS, hear
+from annotators.learn.parts.heard import KINDS, hear
 from annotators.simulate.options import AnnotatorOptions
 from medmnist_det.reference.lessons import NOT_ASSIGNED
 from medmnist_det.reference.teacher import Sightings
