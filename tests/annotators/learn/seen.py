@@ -17,8 +17,8 @@ def sightings_of(
 ) -> Sightings:
     """Return sightings of most objects, with edges as precise as they say, and of nothing.
 
-    ``false`` is how many of the latter an image has. Classes are right by that probability; the
-    sum of their probabilities is 1, the right one's is too low.
+    ``false`` is how many of the latter an image has. Classes are right by that probability, and
+    mostly known for sure where they are right; yet probabilities are too low there.
     """
     rng = np.random.default_rng(seed)
     rows = np.flatnonzero(rng.random(len(true.labels)) < seen)
@@ -31,10 +31,13 @@ def sightings_of(
     box = labels.box + side * (scatter - 0.01) * rng.standard_normal((len(rows), 4))
     wrong = rng.integers(0, classes, len(rows))
     called = np.where(rng.random(len(rows)) < right, labels.label, wrong)
+    surely = rng.random(len(rows) + len(image)) < np.append(
+        np.where(called == labels.label, 0.9, 0.2), np.full(len(image), 0.2)
+    )
     called = np.concatenate([called, rng.integers(0, classes, len(image))])
     sure = np.concatenate([rng.beta(9, 1, len(rows)), rng.beta(1, 5, len(image))])
     logits = rng.normal(0, 0.3, (len(called), classes))
-    logits[np.arange(len(called)), called] += np.where(rng.random(len(called)) < 0.8, 3.0, 1.0)
+    logits[np.arange(len(called)), called] += np.where(surely, 3.0, 1.0)
     share = np.exp(logits)
     order = np.argsort(np.concatenate([labels.image, image]), kind="stable")
     return Sightings(
