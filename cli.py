@@ -705,7 +705,7 @@ def train_reference(
     method: Annotated[
         str | None,
         typer.Option(
-            help="METHODS, or a class of your own: my_module:MyTeacher.",
+            help="METHODS, or your own: module:Class.",
             show_default="earl",
         ),
     ] = None,

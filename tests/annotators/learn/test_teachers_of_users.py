@@ -133,11 +133,12 @@ def test_what_cannot_teach_is_refused_by_its_name(blind, here, method, message):
     assert message in said
 
 
-def test_the_help_names_every_method(monkeypatch):
+def test_the_help_names_every_method():
     said = call("train-reference", "--help")
+    said = "".join(said.replace("│", "").split())
     assert "METHODS" not in said
-    for method in ("oracle", "baseline", "rater:K", "earl", "my_module:MyTeacher"):
-        assert method in said
+    for method in ("oracle", "baseline", "rater:K", "earl", "module:Class"):
+        assert method in said, said
 
 
 def test_lessons_of_some_images_know_nothing_of_the_others(blind):
