@@ -99,7 +99,8 @@ def sides_of(box: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
 def _summed(
     owner: Int[np.ndarray, " m"], values: Float[np.ndarray, "m 4"], number: int
 ) -> Float[np.ndarray, "n 4"]:
-    return np.stack([np.bincount(owner, column, number) for column in values.T], axis=1)
+    columns = [np.bincount(owner, column, number) for column in values.T]
+    return np.stack(columns, axis=1).astype(np.float64)  # counts of nothing are whole numbers
 
 
 class Place(NamedTuple):
@@ -144,8 +145,9 @@ def fit_edges(boxes: Boxes, there: Float[np.ndarray, " n"], raters: int) -> tupl
 
 def _typical(apart: Float[np.ndarray, " k"]) -> float:
     """Return the mean square of all but outliers."""
-    near = apart[apart <= _FAR * np.median(apart)]
-    return float((near**2).mean()) if len(near) else 0.0
+    if len(apart) == 0:
+        return 0.0
+    return float((apart[apart <= _FAR * np.median(apart)] ** 2).mean())
 
 
 # Medians beyond which a distance is an outlier: 1 in 1,400, were it normal.
