@@ -10,9 +10,9 @@ import numpy as np
 from annotators.infer.methods.dawid_skene import worth_keeping
 from annotators.infer.parts.result import Raters, within
 from annotators.learn.parts.folds import held_out
+from annotators.learn.parts.heard import hear
 from annotators.learn.parts.joint import settle
 from annotators.learn.parts.places import EdgeLaw, settle_places
-from annotators.learn.parts.heard import hear
 from annotators.learn.plain import DawidSkene
 from medmnist_det.folder import Folder
 from medmnist_det.labels import Labels, LabelSet, Split
@@ -30,7 +30,26 @@ _EPOCHS = 1.75
 
 
 class Consensus(DawidSkene):
-    """Teaches what raters and detectors of other images agree on."""
+    """Teaches what raters and detectors of other images agree on.
+
+    Model: an image holds objects, each of which a detector that never learned this image sees in
+    some way or not at all, and every rater who looked reports or misses.
+
+    1. Two detectors, each taught ``dawid-skene``'s labels of half of the images, see the others.
+    2. Their boxes are grouped with the raters' (:mod:`annotators.learn.parts.heard`).
+    3. EM (:mod:`annotators.learn.parts.joint`) finds together each rater's matrix (misses are its
+       last column) and spurious boxes, what the detector's probabilities of classes are worth
+       (:mod:`annotators.learn.parts.calibration`), and how often it sees an object, and nothing,
+       when it is how sure. So what everybody missed is there where the detector is sure enough.
+    4. Edges (:mod:`annotators.learn.parts.edges`, :mod:`annotators.learn.parts.places`): raters'
+       boxes by their law, the detector's by its bias at that size and its spread at the scatter
+       that its refinement tells of each edge. Evidence beside the raters' boxes, never instead.
+    5. Train on what comes out: classes soft, weighted by the probability that there is an object.
+
+    Raykar et al. (2010) have the classifier as prior; theirs is neither calibrated nor kept from
+    the images that it learned. Works with one rater, and without overlap: then the detector is whom
+    raters are compared with. Costs less than three times ``earl``.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)

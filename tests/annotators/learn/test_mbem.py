@@ -81,7 +81,9 @@ def test_two_rounds_name_better_than_the_votes(blind) -> None:
     teacher._objects = objects_of(simulated(true, (AnnotatorOptions(),) * 3)[0])
     taught = teacher.prepare(lessons, school)
     assert ROUNDS == 2
-    assert list(school.taught) == [f"round-{turn}-part-{part}" for turn in (1, 2) for part in (1, 2)]
+    assert list(school.taught) == [
+        f"round-{turn}-part-{part}" for turn in (1, 2) for part in (1, 2)
+    ]
     assert {epochs for _, epochs in school.taught.values()} == {7}
     assert taught.classes.max(axis=1).mean() > teacher._objects.votes.max(axis=1).mean()
     again = Mbem(Recipe(method="mbem"))

@@ -24,7 +24,7 @@ TRUE = truth(500)
 
 
 def heard(crowd: tuple[AnnotatorOptions, ...], **options: float) -> Heard:
-    return hear(simulated(TRUE, crowd)[0], sightings_of(TRUE, false=0.0, **options))
+    return hear(simulated(TRUE, crowd)[0], sightings_of(TRUE, seed=0, false=0.0, **options))
 
 
 PAPER = heard((AnnotatorOptions(),) * 3)
@@ -61,9 +61,7 @@ def test_boxes_of_raters_and_detector_together_are_better_than_of_either() -> No
     alone = mean_iou(PAPER, fit_edges(boxes_of(PAPER), sure(PAPER), 3)[0].box)
     drawn, _ = settle_places(none := heard((AnnotatorOptions(),) * 3, seen=0.0), sure(none))
     seen = PAPER.sighted
-    own = np.where(
-        seen[:, None], PAPER.sightings.box[np.where(seen, PAPER.sighting, 0)], np.nan
-    )
+    own = np.where(seen[:, None], PAPER.sightings.box[np.where(seen, PAPER.sighting, 0)], np.nan)
     detector = paired_iou(own[seen], TRUE.labels.box[objects(PAPER)][seen]).mean()
     both = mean_iou(PAPER, box)
     assert both > max(mean_iou(none, drawn), float(detector)) + 0.02
