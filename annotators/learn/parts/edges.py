@@ -163,7 +163,8 @@ def fit_pairs(boxes: Boxes, there: Float[np.ndarray, " n"], raters: int) -> tupl
     is surest are taken to be the raters' fault, but for a share; what other edges are farther
     apart is the detector's. Biases are taken to be the detector's.
     """
-    pairs = np.flatnonzero((boxes.number > 1)[boxes.owner] & (there > LIKELY)[boxes.owner])
+    seen = ~np.isnan(boxes.seen[:, 0])
+    pairs = np.flatnonzero((seen & (there > LIKELY))[boxes.owner])
     owner, rater = boxes.owner[pairs], boxes.rater[pairs]
     apart = (boxes.seen[owner] - boxes.box[pairs]) / np.maximum(sides_of(boxes.seen[owner]), 1.0)
     size, scatter = boxes.size[owner], boxes.scatter[owner]

@@ -170,9 +170,11 @@ def test_boxes_that_are_larger_have_more_room() -> None:
 def test_few_objects_are_enough() -> None:
     for images in (1, 3, 12):
         true = truth(images, seed=4, most=3)
-        said = hear(simulated(true, (AnnotatorOptions(),) * 2)[0], sightings_of(true))
-        box, _ = settle_places(said, sure(said))
-        assert np.isfinite(box).all()
+        table, _ = simulated(true, (AnnotatorOptions(),) * 2)
+        for seen in (0.97, 0.5, 0.0):
+            said = hear(table, sightings_of(true, seen=seen))
+            box, _ = settle_places(said, sure(said))
+            assert np.isfinite(box).all()
 
 
 def test_the_same_boxes_give_the_same_places() -> None:
