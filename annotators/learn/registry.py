@@ -23,6 +23,9 @@ _OURS = {
     "dawid-skene": f"{_PLAIN}:DawidSkene",
     "crowd-layer": "annotators.learn.crowd_layer:CrowdLayer",
     "vote": "annotators.learn.vote:Vote",
+
+    "mbem": "annotators.learn.mbem:Mbem",
+    "consensus": "annotators.learn.consensus:Consensus",
 }
 
 

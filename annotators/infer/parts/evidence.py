@@ -103,7 +103,7 @@ def collect(crowd: LabelSet, groups: Groups, *, iou: float, names: bool = True) 
         team_rater=team_rater,
         looked=np.bincount(labels.assigned[:, 1], minlength=raters).astype(np.float64),
         images=labels.images,
-        coincidence=_coincidence(crowd, iou),
+        coincidence=coincidence(crowd, iou),
     )
 
 
@@ -155,7 +155,7 @@ def _units(
     return first, unit
 
 
-def _coincidence(crowd: LabelSet, iou: float) -> float:
+def coincidence(crowd: LabelSet, iou: float) -> float:
     """Pair every box with one half a data set away, in units of the image, and count overlaps."""
     labels, images = crowd.labels, crowd.images
     order = canonical_order(labels)

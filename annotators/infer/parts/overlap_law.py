@@ -79,17 +79,17 @@ def fit_overlap_law(
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, most).round().astype(np.int64))]
     few, place, doubt = drawn.select(rows), place[rows], doubt[rows]
     guesses = _guesses(place, doubt)
-    distance = _distances(few, guesses)
+    distance = distances(few, guesses)
     owner = np.repeat(np.arange(len(rows)), np.diff(few.starts))
-    flat = _per_area(few, guesses) + _proposal()
+    flat = per_area(few, guesses) + _proposal()
     weight = np.full(flat.shape, 1 / flat.shape[1])
     best, ours = None, -np.inf
     for shape in SHAPES:
         law, total = None, -np.inf
         for _ in range(_ROUNDS):
-            law = _likeliest(shape, weight[owner], distance, few.rater, len(variance))
-            fit = np.add.reduceat(_log_density(law, distance, few.rater), few.starts[:-1])
-            weight, mean = _normalised(fit + flat)
+            law = likeliest(shape, weight[owner], distance, few.rater, len(variance))
+            fit = np.add.reduceat(log_density(law, distance, few.rater), few.starts[:-1])
+            weight, mean = normalised(fit + flat)
             total = mean.sum()
         if total <= ours:
             break  # the likelihood has one peak over the shapes
@@ -98,7 +98,7 @@ def fit_overlap_law(
     error = (few.box[:, None] - guesses[owner]) / side
     spread = variance[few.rater][:, None]
     normal = (-0.5 * (error**2 / spread + np.log(2 * np.pi * spread))).sum(axis=2)
-    theirs = _normalised(np.add.reduceat(normal, few.starts[:-1]) + flat)[1]
+    theirs = normalised(np.add.reduceat(normal, few.starts[:-1]) + flat)[1]
     return best if ours > theirs.sum() else None
 
 
@@ -120,9 +120,9 @@ def locate(
         rows = several[first : first + step]
         few = drawn.select(rows)
         guesses = _guesses(place[rows], doubt[rows])
-        fit = _log_density(law, _distances(few, guesses), few.rater)
-        fit = np.add.reduceat(fit, few.starts[:-1]) + _per_area(few, guesses)
-        weight = _normalised(fit + _proposal())[0]
+        fit = log_density(law, distances(few, guesses), few.rater)
+        fit = np.add.reduceat(fit, few.starts[:-1]) + per_area(few, guesses)
+        weight = normalised(fit + _proposal())[0]
         place[rows] = (weight[:, :, None] * guesses).sum(axis=1)
     return place
 
@@ -151,7 +151,7 @@ def _guesses(
     return guess
 
 
-def _per_area(drawn: Drawn, guesses: Float[np.ndarray, "g K 4"]) -> Float[np.ndarray, "g K"]:
+def per_area(drawn: Drawn, guesses: Float[np.ndarray, "g K 4"]) -> Float[np.ndarray, "g K"]:
     """Return minus the log of the area squared, once for every box of the object.
 
     The density of a box of given overlap falls with the room that such boxes have: of two guesses
@@ -160,7 +160,7 @@ def _per_area(drawn: Drawn, guesses: Float[np.ndarray, "g K 4"]) -> Float[np.nda
     return -2 * np.diff(drawn.starts)[:, None] * np.log(guesses[:, :, 2] * guesses[:, :, 3])
 
 
-def _distances(drawn: Drawn, guesses: Float[np.ndarray, "g K 4"]) -> Float[np.ndarray, "m K"]:
+def distances(drawn: Drawn, guesses: Float[np.ndarray, "g K 4"]) -> Float[np.ndarray, "m K"]:
     """Return 1/IoU - 1 of every drawn box with every guess of its object."""
     size = np.diff(drawn.starts)
     x, y, width, height = (np.repeat(guesses[:, :, c], size, axis=0) for c in range(4))
@@ -169,14 +169,15 @@ def _distances(drawn: Drawn, guesses: Float[np.ndarray, "g K 4"]) -> Float[np.nd
     down = np.minimum(by + bh / 2, y + height / 2) - np.maximum(by - bh / 2, y - height / 2)
     overlap = np.maximum(across, 0) * np.maximum(down, 0)
     union = bw * bh + width * height - overlap
-    return np.minimum(union / np.maximum(overlap, 1e-9) - 1, _FARTHEST)
+    # Of boxes that coincide rounding may leave less than 0, which has no power.
+    return np.clip(union / np.maximum(overlap, 1e-9) - 1, 0.0, _FARTHEST)
 
 
 # Beyond this boxes are as good as apart.
 _FARTHEST = 50.0
 
 
-def _log_density(
+def log_density(
     law: OverlapLaw, distance: Float[np.ndarray, "m K"], rater: Int[np.ndarray, " m"]
 ) -> Float[np.ndarray, "m K"]:
     """Return the log density of boxes relative to the object's area squared."""
@@ -184,6 +185,33 @@ def _log_density(
     constant = np.interp(np.log(scale), np.log(_SCALES), _LOG_VOLUME[law.shape])
     far = (distance / scale[:, None]) ** law.shape
     return -np.minimum(far, _HOPELESS) - constant[:, None]
+
+
+def mean_error(law: OverlapLaw) -> Float[np.ndarray, " 4"]:
+    """Return the mean errors of the edges of a box that is drawn by a law, in sides of the object.
+
+    Of x_min, y_min, x_max, y_max; the mean over the raters. Larger boxes have more room: edges err
+    outwards more than inwards. By sampling, of which the stream is fixed.
+    """
+    reach = 0.5 * min(1.0, float(law.scale.max()) * _REACH)
+    edges = stream(0, "overlap-law", "error").uniform(-reach, reach, (_SAMPLES, 4))
+    low, high = edges[:, :2] - 0.5, edges[:, 2:] + 0.5
+    drawn = Drawn(
+        box=np.concatenate([(low + high) / 2, high - low], axis=1),
+        rater=np.zeros(_SAMPLES, dtype=np.int64),
+        starts=np.array([0, _SAMPLES]),
+    )
+    unit = np.array([[[0.0, 0.0, 1.0, 1.0]]])
+    away = distances(drawn, unit)
+    found = np.zeros(4)
+    for scale in law.scale:
+        weight = np.exp(-((away / scale) ** law.shape))
+        found += (weight * edges).sum(axis=0) / np.maximum(weight.sum(), _SMALLEST)
+    outwards = (found @ [-1, -1, 1, 1]) / 4 / len(law.scale)
+    return outwards * np.array([-1.0, -1.0, 1.0, 1.0])
+
+
+_SAMPLES, _REACH, _SMALLEST = 100_000, 4.0, 1e-300
 
 
 # Log density below which a box is an outlier: it then has no say in where the object is.
@@ -208,7 +236,7 @@ def _log_volumes() -> dict[float, Float[np.ndarray, " S"]]:
 _LOG_VOLUME = _log_volumes()
 
 
-def _likeliest(
+def likeliest(
     shape: float,
     weight: Float[np.ndarray, "m K"],
     distance: Float[np.ndarray, "m K"],
@@ -224,7 +252,7 @@ def _likeliest(
     return OverlapLaw(shape=shape, scale=_SCALES[fit.argmax(axis=1)])
 
 
-def _normalised(
+def normalised(
     log_weight: Float[np.ndarray, "g K"],
 ) -> tuple[Float[np.ndarray, "g K"], Float[np.ndarray, " g"]]:
     """Return weights that sum to 1, and the log of the mean weight."""
