@@ -1,0 +1,1 @@
+"""What several methods that learn with the detector are made of."""

@@ -1,0 +1,53 @@
+"""What a detector might see of a truth: most objects, some twice, some things that are not there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medmnist_det.labels import LabelSet
+from medmnist_det.reference.teacher import Sightings
+
+
+def sightings(
+    true: LabelSet,
+    *,
+    seed: int = 0,
+    overlooked: float = 0.05,
+    confused: float = 0.1,
+    scatter: float = 0.05,
+    more: int = 0,
+) -> Sightings:
+    """Return an object or more a row, by image, the surest of an image first.
+
+    ``scatter`` is the standard deviation of centres and sides in those of the object; ``more``
+    sightings are of nothing, and unsure.
+    """
+    rng, labels = np.random.default_rng(seed), true.labels
+    classes = len(true.classes)
+    kept = np.flatnonzero(rng.random(len(labels)) >= overlooked)
+    box, name = labels.box[kept], labels.label[kept]
+    side = box[:, 2:] - box[:, :2]
+    centre = (box[:, 2:] + box[:, :2]) / 2 + scatter * side * rng.standard_normal(side.shape)
+    side = side * np.exp(scatter * rng.standard_normal(side.shape))
+    box = np.concatenate([centre - side / 2, centre + side / 2], axis=1)
+    name = np.where(rng.random(len(name)) < confused, rng.integers(0, classes, len(name)), name)
+    corner, sides = rng.uniform(0, 250, (more, 2)), rng.uniform(15, 60, (more, 2))
+    box = np.concatenate([box, np.concatenate([corner, corner + sides], axis=1)])
+    image = np.concatenate([labels.image[kept], rng.integers(0, labels.images, more)])
+    sure = np.concatenate([rng.uniform(0.6, 0.95, len(kept)), rng.uniform(0.001, 0.3, more)])
+    name = np.concatenate([name, rng.integers(0, classes, more)])
+    belief = np.full((len(box), classes), 0.3 / classes) + 0.7 * np.eye(classes)[name]
+    order = np.lexsort((-sure, image))
+    return Sightings(image[order], box[order], sure[order], belief[order])
+
+
+def seer(seen: Sightings):
+    """Return what sees these, of the images that it is asked for."""
+
+    def predict(rows):
+        if rows is None:
+            return seen
+        there = np.isin(seen.image, rows)
+        return Sightings(*(column[there] for column in seen))
+
+    return predict
