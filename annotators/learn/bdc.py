@@ -6,10 +6,10 @@ relative to its size that are Normal(m, 1 / t), where (m, t) ~ Normal-Gamma(0, 1
 of e_x = dx / w, e_y = dy / h, e_w = w' / w - 1 and e_h = h' / h - 1.
 
 1. Begin with class-agnostic groups: mean box, most frequent class.
-2. After a warm-up, and after every epoch from then on, the detector sees the train images, and every
-   rater's boxes are matched with what it sees (:mod:`annotators.learn.parts.matching`).
-3. q(j) = softmax(ln p_j + sum_k E[ln pi_k,j,l]), p the detector's class probabilities, l what rater
-   k called the object, and E[ln pi_jl] = psi(alpha_jl) - psi(sum_l alpha_jl).
+2. After a warm-up, and after every epoch from then on, the detector sees the train images, and the
+   boxes of every rater are matched with what it sees (:mod:`annotators.learn.parts.matching`).
+3. q(j) = softmax(ln p_j + sum_k E[ln pi_k,j,l]), p the detector's class probabilities, l what
+   rater k called the object, and E[ln pi_jl] = psi(alpha_jl) - psi(sum_l alpha_jl).
 4. alpha_k,jl = prior + sum of q(j) over the objects that k called l; the Normal-Gamma takes the
    errors of k's boxes, measured at the detector's own boxes (:class:`~annotators.learn.parts.
    posteriors.NormalGamma`).
@@ -137,7 +137,12 @@ class Bdc(Teacher):
             self._crowd = crowd
         return first_lessons(crowd)
 
-    def after_epoch(self, done: int, predict: Predict, criterion: Criterion) -> Lessons | None:
+    def after_epoch(
+        self,
+        done: int,
+        predict: Predict,
+        criterion: Criterion,  # noqa: ARG002
+    ) -> Lessons | None:
         """Return steps 2 to 5 after each epoch behind the warm-up."""
         if done < WARM_UP * self.recipe.epochs:
             return None
@@ -179,7 +184,7 @@ class Bdc(Teacher):
         """Go on from what :meth:`state` returned."""
         self.believed = Believed(**state) if state else None
 
-    def raters(self, criterion: Criterion) -> Any:
+    def raters(self, criterion: Criterion) -> Any:  # noqa: ARG002
         """Return the expected matrices and box errors; None before the first look.
 
         The model has no misses and no spurious boxes: their rates are 0.

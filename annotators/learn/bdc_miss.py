@@ -1,6 +1,6 @@
 """Bayesian Detector Combination with misses and spurious boxes in the model: ``bdc``, and apart.
 
-``bdc`` (Tan et al. 2024) reads the boxes that are there. Here who drew nothing tells something, too:
+``bdc`` (Tan et al. 2024) reads the boxes that are there. Here also tells who drew nothing:
 
 1. A place is what the detector sees, or where raters drew what it does not see. There is an object
    of class j with probability o p_j (o: objectness, p: classes of the detector) before the raters
@@ -173,16 +173,20 @@ class BdcMiss(Teacher):
             self._coincidence = collect(crowd, group_boxes(crowd.labels), iou=IOU).coincidence
         return first_lessons(crowd)
 
-    def after_epoch(self, done: int, predict: Predict, criterion: Criterion) -> Lessons | None:
+    def after_epoch(
+        self,
+        done: int,
+        predict: Predict,
+        criterion: Criterion,  # noqa: ARG002
+    ) -> Lessons | None:
         """Return what is at the places after each epoch behind the warm-up.
 
-        The detector is asked of images with a box only: of the others, too, it would be hardly
-        anything else than twice as dear.
+        The detector sees images without a box, too: raters who looked may have missed all in them.
         """
         if done < WARM_UP * self.recipe.epochs:
             return None
         crowd, assigned = self._crowd, assigned_to(self._crowd)
-        seen = predict(np.unique(crowd.labels.image))
+        seen = predict(np.flatnonzero(assigned.any(axis=1)))
         places = places_of(crowd, seen, least=LEAST, alone=LEAST)
         before = self.believed or Believed.prior(assigned.shape[1], len(crowd.classes))
         q = posterior(crowd, places, assigned, before, self._coincidence)
@@ -204,7 +208,7 @@ class BdcMiss(Teacher):
         """Go on from what :meth:`state` returned."""
         self.believed = Believed(**state) if state else None
 
-    def raters(self, criterion: Criterion) -> Any:
+    def raters(self, criterion: Criterion) -> Any:  # noqa: ARG002
         """Return expected matrices, spurious rates and box errors; None before the first look."""
         if self.believed is None:
             return None

@@ -10,30 +10,10 @@ from annotators.learn.parts.places import located, places_of, sorted_crowd
 from annotators.learn.parts.posteriors import NormalGamma, expected_log
 from annotators.simulate.options import AnnotatorOptions
 from evaluation.quality import quality_of
-from medmnist_det.labels import LabelSet
 from medmnist_det.reference.criterion import Criterion
 from medmnist_det.reference.recipe import Recipe
 from tests.annotators.crowds import crowd, shuffled, simulated, truth
-from tests.annotators.learn.sights import seer, sightings
-
-
-class Data:
-    """A data folder of which only the crowd can be read."""
-
-    def __init__(self, label_set: LabelSet) -> None:
-        self.label_set = label_set
-
-    def crowd(self, split):
-        return self.label_set
-
-
-def taught(label_set, seen, looks=3, kind=Bdc):
-    """Return a teacher after some looks, and its last lessons."""
-    teacher = kind(Recipe(method="bdc", epochs=10))
-    lessons = teacher.lessons(Data(label_set), "train")
-    for done in range(1, looks + 1):
-        lessons = teacher.after_epoch(9 - looks + done, seer(seen), Criterion()) or lessons
-    return teacher, lessons
+from tests.annotators.learn.sights import Data, digamma, seer, sightings, taught
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +22,6 @@ def some():
     options = [AnnotatorOptions(proficiency=p, spurious=0.1) for p in (0.8, 0.6, 0.7)]
     label_set, known = simulated(true, options)
     return true, label_set, known, sightings(true, more=60)
-
-
-def digamma(x):
-    """The slope of ln gamma, by its series."""
-    total = 0.0
-    while x < 20:
-        total, x = total - 1 / x, x + 1
-    return total + math.log(x) - 1 / (2 * x) - 1 / (12 * x**2) + 1 / (120 * x**4) - 1 / (252 * x**6)
 
 
 def literal(label_set, places, alpha):
@@ -120,7 +92,7 @@ def literal(label_set, places, alpha):
 def test_a_look_is_what_the_equations_say_number_by_number(some):
     _, label_set, _, seen = some
     label_set = sorted_crowd(label_set)
-    teacher, _ = taught(label_set, seen, looks=1)
+    teacher, _ = taught(Bdc, label_set, seen, looks=1)
     before = teacher.believed.alpha
     lessons = teacher.after_epoch(9, seer(seen), Criterion())
     places = places_of(label_set, seen, least=LEAST)
@@ -140,7 +112,7 @@ def test_a_look_is_what_the_equations_say_number_by_number(some):
 def test_labels_are_nearer_to_the_truth_than_without_a_detector(some):
     true, label_set, known, seen = some
     before = quality_of(true, first_lessons(sorted_crowd(label_set)).label_set.labels)
-    teacher, lessons = taught(label_set, seen)
+    teacher, lessons = taught(Bdc, label_set, seen)
     after = quality_of(true, lessons.label_set.labels)
     assert after.class_accuracy > before.class_accuracy + 0.02
     assert after.mean_iou > before.mean_iou
@@ -155,7 +127,7 @@ def test_biases_are_found_and_taken_away():
     true = truth(300)
     label_set, known = simulated(true, [AnnotatorOptions(proficiency=0.4, box_noise="biased")] * 2)
     assert np.abs(known.box_bias).max() > 0.05
-    teacher, lessons = taught(label_set, sightings(true, scatter=0.02))
+    teacher, lessons = taught(Bdc, label_set, sightings(true, scatter=0.02))
     np.testing.assert_allclose(teacher.raters(Criterion()).box_bias, known.box_bias, atol=0.02)
     with_bias = first_lessons(sorted_crowd(label_set))
     iou = [quality_of(true, one.label_set.labels).mean_iou for one in (with_bias, lessons)]
@@ -164,13 +136,13 @@ def test_biases_are_found_and_taken_away():
 
 def test_the_order_of_the_input_changes_nothing(some):
     _, label_set, _, seen = some
-    one, two = (taught(each, seen)[1] for each in (label_set, shuffled(label_set, 1)))
+    one, two = (taught(Bdc, each, seen)[1] for each in (label_set, shuffled(label_set, 1)))
     assert one.digest() == two.digest()
 
 
 def test_what_is_remembered_is_all_that_later_lessons_depend_on(some):
     _, label_set, _, seen = some
-    first, _ = taught(label_set, seen, looks=2)
+    first, _ = taught(Bdc, label_set, seen, looks=2)
     again = Bdc(first.recipe)
     again.lessons(Data(label_set), "train")
     again.load({name: value.copy() for name, value in first.state().items()})
@@ -185,7 +157,11 @@ def test_nothing_happens_before_the_warm_up_is_over(some):
     _, label_set, _, seen = some
     teacher = Bdc(Recipe(method="bdc", epochs=10))
     teacher.lessons(Data(label_set), "train")
-    assert [teacher.after_epoch(k, seer(seen), Criterion()) is None for k in (1, 2, 3)] == [True, True, False]
+    assert [teacher.after_epoch(k, seer(seen), Criterion()) is None for k in (1, 2, 3)] == [
+        True,
+        True,
+        False,
+    ]
     assert Bdc(Recipe()).raters(Criterion()) is None
     assert Bdc(Recipe()).state() == {}
 
@@ -198,16 +174,16 @@ def test_rare_boxes_are_dropped_and_weights_are_shares():
     lessons = first_lessons(sorted_crowd(crowd(rows, raters=10)))
     assert lessons.weight.tolist() == [1.0, 0.4]
     none = sightings(truth(1, classes=3))
-    _, later = taught(crowd(rows, raters=10), none)
+    _, later = taught(Bdc, crowd(rows, raters=10), none)
     assert sorted(later.weight) == [0.4, 1.0]
 
 
 def test_a_crowd_without_a_box_teaches_nothing_and_one_rater_is_enough():
-    _, lessons = taught(crowd([]), sightings(truth(1, classes=3)))
+    _, lessons = taught(Bdc, crowd([]), sightings(truth(1, classes=3)))
     assert len(lessons.label_set.labels) == 0
     true = truth(200)
     label_set, _ = simulated(true, [AnnotatorOptions(proficiency=0.7)])
-    teacher, lessons = taught(label_set, sightings(true))
+    teacher, lessons = taught(Bdc, label_set, sightings(true))
     assert (lessons.weight == 1).all()
     assert teacher.raters(Criterion()).matrix.shape == (1, 11, 11)
 

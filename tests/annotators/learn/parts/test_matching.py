@@ -25,10 +25,16 @@ def cost(box, label, seen, k):
 def dearest_avoided(labels, rows, seen, there):
     """Try every assignment of some boxes to sightings; return the pairs of the cheapest."""
     if len(rows) <= len(there):
-        ways = (list(zip(rows, way, strict=True)) for way in itertools.permutations(there, len(rows)))
+        ways = (
+            list(zip(rows, way, strict=True)) for way in itertools.permutations(there, len(rows))
+        )
     else:
-        ways = (list(zip(way, there, strict=True)) for way in itertools.permutations(rows, len(there)))
-    return min(ways, key=lambda way: sum(cost(labels.box[r], labels.label[r], seen, s) for r, s in way))
+        ways = (
+            list(zip(way, there, strict=True)) for way in itertools.permutations(rows, len(there))
+        )
+    return min(
+        ways, key=lambda way: sum(cost(labels.box[r], labels.label[r], seen, s) for r, s in way)
+    )
 
 
 def test_pairs_are_the_cheapest_of_all_assignments():
@@ -73,12 +79,16 @@ def test_the_class_decides_between_boxes_that_fit_alike():
 
 
 def test_what_is_far_from_all_sightings_means_none():
-    seen = Sightings(np.zeros(1, dtype=np.int64), np.array([[10.0, 10, 50, 50]]), np.ones(1), np.ones((1, 3)))
+    seen = Sightings(
+        np.zeros(1, dtype=np.int64), np.array([[10.0, 10, 50, 50]]), np.ones(1), np.ones((1, 3))
+    )
     assert len(match(crowd([(0, 0, 0, (200, 200, 240, 240))]).labels, seen, tables(1)).box) == 0
 
 
 def test_nothing_gives_no_pair():
-    nothing = Sightings(np.zeros(0, dtype=np.int64), np.zeros((0, 4)), np.zeros(0), np.zeros((0, 3)))
+    nothing = Sightings(
+        np.zeros(0, dtype=np.int64), np.zeros((0, 4)), np.zeros(0), np.zeros((0, 3))
+    )
     for rows in ([], [(0, 0, 0, (10, 10, 50, 50))]):
         assert len(match(crowd(rows).labels, nothing, tables(1)).box) == 0
     with pytest.raises(ValueError, match="do not say who drew them"):

@@ -16,14 +16,18 @@ from annotators.learn.parts.posteriors import (
 
 def density(mean, precision, m, kappa, a, b):
     """The logarithm of a Normal-Gamma density, from its definition."""
-    normal = 0.5 * math.log(kappa * precision / (2 * math.pi)) - 0.5 * kappa * precision * (mean - m) ** 2
+    normal = (
+        0.5 * math.log(kappa * precision / (2 * math.pi))
+        - 0.5 * kappa * precision * (mean - m) ** 2
+    )
     gamma = a * math.log(b) - math.lgamma(a) + (a - 1) * math.log(precision) - b * precision
     return normal + gamma
 
 
 def likelihood(values, mean, precision):
     return sum(
-        0.5 * math.log(precision / (2 * math.pi)) - 0.5 * precision * (v - mean) ** 2 for v in values
+        0.5 * math.log(precision / (2 * math.pi)) - 0.5 * precision * (v - mean) ** 2
+        for v in values
     )
 
 
@@ -39,7 +43,12 @@ def test_the_posterior_is_the_prior_times_the_likelihood():
             for mean, precision in ((0.0, 5.0), (0.1, 20.0), (-0.3, 60.0), (0.5, 1.0)):
                 old = density(mean, precision, 0.0, 10.0, 10.0, 0.5)
                 new = density(
-                    mean, precision, after.mean[k, c], after.count[k, c], after.shape[k, c], after.rate[k, c]
+                    mean,
+                    precision,
+                    after.mean[k, c],
+                    after.count[k, c],
+                    after.shape[k, c],
+                    after.rate[k, c],
                 )
                 ratio.append(old + likelihood(values, mean, precision) - new)
             # The evidence: the same wherever one asks.
