@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 #: Share of the epochs after which labels are made anew: before, the detector knows too little.
 WARM_UP = 0.3
 #: Least objectness of a sighting that boxes are matched with.
-LEAST = 0.05
+LEAST = 0.2
 # Objects that this share of the assigned raters drew, or less, are dropped.
 _DROPPED = 0.3
 # Pseudo-reports of a rater's right name, and of every other.

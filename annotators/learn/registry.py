@@ -25,6 +25,9 @@ _OURS = {
     "earl": f"{_PLAIN}:Earl",
     "majority-vote": f"{_PLAIN}:MajorityVote",
     "dawid-skene": f"{_PLAIN}:DawidSkene",
+    "bdc": "annotators.learn.bdc:Bdc",
+    "bdc-miss": "annotators.learn.bdc_miss:BdcMiss",
+    "ema-teacher": "annotators.learn.ema_teacher:EmaTeacher",
 }
 
 

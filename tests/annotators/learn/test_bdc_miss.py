@@ -127,7 +127,7 @@ def test_what_all_raters_missed_is_taught_where_the_detector_is_sure_and_raters_
     seen = sightings(true, overlooked=0.0, confused=0.0)
     before = quality_of(true, taught(Bdc, label_set, seen)[1].label_set.labels)
     after = quality_of(true, taught(BdcMiss, label_set, seen)[1].label_set.labels)
-    assert after.recall > before.recall + 0.2
+    assert after.recall > before.recall + 0.1
     assert after.precision > 0.99
 
 
