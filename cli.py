@@ -9,12 +9,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from medmnist_det.errors import InputError
 from medmnist_det.terminal.console import err, naming_output, progress, say, stages, tell, training
 from medmnist_det.terminal.console import out as stdout
 from medmnist_det.terminal.option_text import numbers, whole_numbers, words
+
+
+class _ListsMethods(TyperCommand):
+    """Names all methods in the help of ``--method``, which takes a look at all packages."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from annotators.learn.registry import methods
+
+        for option in self.params:
+            if option.name == "method":
+                option.help = option.help.replace("METHODS", ", ".join(methods()))  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
 
 
 class _Group(TyperGroup):
@@ -688,13 +700,12 @@ _Device = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=_ListsMethods)
 def train_reference(
     method: Annotated[
         str | None,
         typer.Option(
-            help="oracle, baseline (all boxes), rater:K, wbf, earl, majority-vote, dawid-skene or "
-            "ensemble (a detector for every rater, fused).",
+            help="METHODS, or a class of your own: my_module:MyTeacher.",
             show_default="earl",
         ),
     ] = None,
@@ -765,6 +776,7 @@ def train_reference(
     Several GPUs: torchrun --nproc-per-node 2 --no-python medmnist-det train-reference
     """
     from evaluation.show.score_tables import tables
+    from medmnist_det.front.learned import show_raters
     from medmnist_det.front.training import trained
 
     options = {
@@ -787,6 +799,11 @@ def train_reference(
     if run is None:
         return
     folder, found = run
+    raters = show_raters(data, folder)
+    if raters is not None:
+        stdout().print(raters[0], crop=False)
+        for picture in raters[1]:
+            say(f"drawn: {picture}")
     stdout().print(tables(found), crop=False)
     say(f"written: {folder}")
 

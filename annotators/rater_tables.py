@@ -45,7 +45,7 @@ def aggregated(
         parts.append(measures("\nLabel quality", quality))
     if found.raters is not None:
         known = known_raters(source, method)
-        parts.append(raters_tables(crowd, found, known))
+        parts.append(raters_tables(crowd, found.raters, known))
         if known is not None:
             rows = recovery_rows(recovery(found.raters.columns(), known.columns()))
             parts.append(measures("Recovery of the raters", rows))
@@ -70,11 +70,11 @@ def summary(crowd: LabelSet, found: Inference, method: str, source: str) -> Whol
     )
 
 
-def raters_tables(crowd: LabelSet, found: Inference, truth: Raters | None = None) -> Group:
+def raters_tables(crowd: LabelSet, raters: Raters, truth: Raters | None = None) -> Group:
     """Return the estimated raters, best first; beside them the simulator's truth where known."""
-    labels, raters = crowd.labels, found.raters
-    if raters is None or labels.rater is None or labels.assigned is None:
-        raise ValueError("this method says nothing about the raters")
+    labels = crowd.labels
+    if labels.rater is None:
+        raise ValueError("these labels do not say who drew them")
     known = truth is not None
     columns = ["boxes", "objects", "skill", *["true"] * known, "misses", *["true"] * known]
     columns += ["extra", *["true"] * known, *["error"] * known]

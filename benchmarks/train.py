@@ -74,7 +74,7 @@ def ours(data: Path, watch: Stopwatch) -> None:
     from medmnist_det.folder import Folder
     from medmnist_det.reference import training as trainer
     from medmnist_det.reference.device import CPU
-    from medmnist_det.reference.lessons import Weighting, lessons
+    from medmnist_det.reference.lessons import plain
     from medmnist_det.reference.pixels import read_images
     from medmnist_det.reference.recipe import recipe_of
 
@@ -86,7 +86,7 @@ def ours(data: Path, watch: Stopwatch) -> None:
 
     trainer.Learner = Counting
     folder = Folder.open(data)
-    known = lessons(folder, "train", "oracle", Weighting())
+    known = plain(folder.truth("train"))
     images = read_images(folder.images("train"), known.label_set.images)
     recipe = recipe_of({"method": "oracle", "model": "n", "batch": _BATCH, "epochs": 1000}, CPU)
     trainer.train(recipe, known, images, Path.cwd())

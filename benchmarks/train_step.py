@@ -25,12 +25,12 @@ from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from annotators.learn.registry import teacher_of
 from medmnist_det.folder import Folder
 from medmnist_det.reference.batches import Batches, Pool, targets_of
 from medmnist_det.reference.checkpoint import load_checkpoint
 from medmnist_det.reference.device import pick_device
 from medmnist_det.reference.learner import Learner
-from medmnist_det.reference.lessons import lessons
 from medmnist_det.reference.pixels import read_images
 from medmnist_det.reference.recipe import Recipe
 from medmnist_det.runs import CHECKPOINT
@@ -51,7 +51,7 @@ def main() -> None:
     device = pick_device(options.device)
     begun = load_checkpoint(options.run / CHECKPOINT)
     folder = Folder.open(options.data)
-    known = lessons(folder, "train", begun.recipe.method, begun.recipe.weighting)
+    known = teacher_of(begun.recipe.method)(begun.recipe).lessons(folder, "train")
     images = read_images(folder.images("train"), known.label_set.images)
     pool = Pool(images, targets_of(known), known.looked, device)
     anchors, number = begun.weights["anchors"], len(begun.classes)
@@ -78,14 +78,14 @@ def measure(learner: Learner, pool: Pool, steps: int) -> dict[str, Any]:
     alone = seconds(lambda: next(endless), steps, device)
     seen = profiled(step, min(_PROFILED, steps), device)
     # The same step without torch.compile, whose kernels the counter does not see into.
-    plain = learner.taught.net = learner.model
+    learner.taught.features = learner.model.features
     with FlopCounterMode(display=False) as counter:
         step()
     return {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
         "torch": torch.__version__,
         "precision": learner.recipe.precision,
-        "parameters": sum(p.numel() for p in plain.parameters()),
+        "parameters": sum(p.numel() for p in learner.model.parameters()),
         "batch": batch,
         "first_step_s": first - usual,
         "step_s": usual,

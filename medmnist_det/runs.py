@@ -19,6 +19,9 @@ CHECKPOINT, HISTORY, PREDICTIONS, SCORES = (
     "scores.json",
 )
 
+#: The folder, in that of a run, with one of every training that came before its own.
+BEFORE = "before"
+
 #: The folder with one of every run, unless another is named.
 RUNS = Path("runs")
 
@@ -31,9 +34,12 @@ class Run:
     """A folder in which the reference was trained."""
 
     path: Path
-    #: Folders of its detectors: its own, or one for each of an ensemble.
+    #: Folders of its detectors: its own, or one for each of an ensemble; none where it has only
+    #: begun with what comes before.
     detectors: tuple[Path, ...]
-    #: Epochs done: of an ensemble, of all its detectors together.
+    #: Folders of the trainings that came before: of folds, say.
+    before: tuple[Path, ...]
+    #: Epochs done, of all trainings together.
     epochs: int
     #: What ``scores.json`` holds; None where there is none, which is written last.
     scores: dict[str, Any] | None
@@ -43,7 +49,7 @@ class Run:
     @property
     def ensemble(self) -> bool:
         """Whether the run has a detector for every rater."""
-        return self.detectors != (self.path,)
+        return bool(self.detectors) and self.detectors != (self.path,)
 
     @property
     def fingerprint(self) -> str | None:
@@ -82,20 +88,27 @@ def run_in(path: Path) -> Run | None:
         below = path.glob(f"rater-*/{CHECKPOINT}")
         parts = [file for file in below if not (file.parent / PREDICTIONS).exists()]
         files = sorted([*path.glob(CHECKPOINT), *parts])
-    if not files:
+        before = trainings_before(path)
+    if not files and not before:
         return None
     places = tuple(file.parent for file in files)
-    histories = [place / HISTORY for place in places]
+    histories = [place / HISTORY for place in (*places, *before)]
     scores = read_json(path / SCORES) if (path / SCORES).is_file() else None
     if scores is not None and not isinstance(scores, dict):
         raise InputError(f"{path / SCORES}: holds no scores; remove it")
     return Run(
         path=path,
         detectors=places,
+        before=before,
         epochs=sum(len(read_json(file)) for file in histories if file.is_file()),
         scores=scores,
         stale=scores is not None and any(_age(file) < _age(path / SCORES) for file in files),
     )
+
+
+def trainings_before(path: Path) -> tuple[Path, ...]:
+    """Return the folders of the trainings that came before that of a run, by their names."""
+    return tuple(file.parent for file in sorted(path.glob(f"{BEFORE}/*/{CHECKPOINT}")))
 
 
 def _age(file: Path) -> int:

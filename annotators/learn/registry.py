@@ -8,13 +8,11 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from medmnist_det.errors import InputError, shown
+from medmnist_det.reference.lessons import ENSEMBLE
 from medmnist_det.reference.teacher import Teacher
 
 #: Other packages name their teachers here: ``my-method = "my_package.my_module:MyTeacher"``.
 GROUP = "medmnist_det.teachers"
-
-#: Trains a detector for every rater and fuses what they find: no teacher, but teachers of one rater.
-ENSEMBLE = "ensemble"
 
 _PLAIN = "annotators.learn.plain"
 
@@ -54,7 +52,8 @@ def teacher_of(method: str) -> type[Teacher]:
     if colon and name and all(part.isidentifier() for part in (*kind.split("."), name)):
         return _loaded(method, EntryPoint(method, method, GROUP))
     raise InputError(
-        f"--method {shown(method)} is not known: choose {', '.join(methods())}, or my_module:MyClass"
+        f"--method {shown(method)} is not known: choose {', '.join(methods())}, or name a class "
+        "of your own as in my_module:MyTeacher"
     )
 
 

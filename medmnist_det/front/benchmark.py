@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from annotators.learn.registry import fused_by
 from evaluation.benchmark.cells import Cell, Spec
 from medmnist_det.errors import RefusedError
 from medmnist_det.files import clear_leftovers, make_folder
@@ -17,7 +18,6 @@ from medmnist_det.front.cell import DataJob, Place, Task, prepare, work
 from medmnist_det.front.kept import kept, refuse_other_data
 from medmnist_det.front.plan import Asked, method_of
 from medmnist_det.guards import locked
-from medmnist_det.reference.lessons import fused_by
 from medmnist_det.runs import run_in
 
 

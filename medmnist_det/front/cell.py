@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotators.aggregation import fuse_missing
 from annotators.infer.methods.wbf import wbf
+from annotators.learn.registry import teacher_of
 from annotators.simulate.crowd import SimulatedCrowd
 from evaluation.assessment import Assessment, Options, assess
 from evaluation.benchmark.budgets import Budget
@@ -124,21 +125,22 @@ def work(task: Task) -> Cell:
 
 
 def _done(task: Task, made: Made) -> Cell:
+    from medmnist_det.front.learned import learned
     from medmnist_det.reference.run import predictions_file, run
 
     spec, clock, resumed = task.spec, time.process_time(), _begun(task)
-    method, changes = method_of(spec.method)
+    method, _ = method_of(spec.method)
     data, out = task.place.data(spec), task.place.run(spec)
     run(
-        data, out, recipe_options(spec), device=task.device, resume=resumed,
+        data, out, recipe_options(spec), device=task.device, resume=resumed, teachers=teacher_of,
         aggregate=_fuse,
         fuse=lambda crowd: wbf(crowd).labels, score=None, split=spec.split,
     )  # fmt: skip
     folder = Folder.open(data)
     preds = predictions_file(out, spec.split)
     found = assess(open_truth(data, spec.split, None), preds, Options())
-    checkpoints = _checkpoints(out)
-    first = checkpoints[0]
+    checkpoints, before = _checkpoints(out)
+    first, what = checkpoints[0], learned(folder, out)
     return Cell(
         spec=spec,
         made=replace(made, device=pick_device(task.device).type, precision=first.recipe.precision),
@@ -146,10 +148,10 @@ def _done(task: Task, made: Made) -> Cell:
         lessons=first.taught["lessons"] if len(checkpoints) == 1 else None,
         predictions=file_hash(preds),
         recipe=asdict(first.recipe),
-        minutes=sum(one.history[-1]["seconds"] for one in checkpoints) / 60,
+        minutes=sum(one.history[-1]["seconds"] for one in (*checkpoints, *before)) / 60,
         cpu_minutes=None if resumed else (time.process_time() - clock) / 60,
-        labels=label_quality(folder, method, changes),
-        recovery=rater_recovery(folder, method),
+        labels=label_quality(folder, method, what),
+        recovery=rater_recovery(folder, method, what),
         **scores_of(found),
     )
 
@@ -167,23 +169,28 @@ def _begun(task: Task) -> bool:
 
     wanted = recipe_of(recipe_options(task.spec), pick_device(task.device))
     run = task.place.run(task.spec)
-    begun = _checkpoints(run)
+    begun, before = _checkpoints(run)
     for one in begun:
         if replace(one.recipe, method=wanted.method) != wanted:
             raise InputError(
                 f"{run}: holds a training that was begun with other options than this version "
                 "has; remove the folder"
             )
-    return bool(begun)
+    return bool(begun or before)  # what comes before looks at its options itself
 
 
-def _checkpoints(run: Path) -> list[Checkpoint]:
-    """Return the checkpoints of a run, those of an ensemble by the names of their folders."""
+def _checkpoints(run: Path) -> tuple[list[Checkpoint], list[Checkpoint]]:
+    """Return the checkpoints of a run's detectors, and of the trainings that came before."""
     from medmnist_det.reference.checkpoint import load_checkpoint
 
     found = run_in(run)
-    places = () if found is None else found.detectors
-    return [load_checkpoint(place / CHECKPOINT) for place in places]
+    if found is None:
+        return [], []
+    own, before = (
+        [load_checkpoint(place / CHECKPOINT) for place in places]
+        for places in (found.detectors, found.before)
+    )
+    return own, before
 
 
 def scores_of(found: Assessment) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from annotators.learn.registry import methods
 from evaluation.assessment import Options, assess
 from evaluation.benchmark.cells import Cell, Spec, write_cell
 from evaluation.read.source import open_truth
@@ -19,7 +20,6 @@ from medmnist_det.front.cell import Place, data_of, made_here, prepare, scores_o
 from medmnist_det.front.plan import Asked
 from medmnist_det.guards import locked
 from medmnist_det.hashes import file_hash
-from medmnist_det.reference.lessons import METHODS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ def given_of(text: str) -> Given:
             f"--predictions {shown(text)}: write name=preds.json@fingerprint, with a name of "
             "letters, digits, spaces, dots and dashes, 40 at most"
         )
-    if name in METHODS or name.startswith("rater:"):
+    if name in methods() or name.startswith("rater:"):
         raise InputError(f"--predictions {shown(name)}: is one of our methods; take another name")
     path, at, fingerprint = rest.rpartition("@")
     if not at:

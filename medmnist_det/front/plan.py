@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from annotators.learn.registry import refuse_unknown
 from annotators.simulate.crowd import draw_annotators
 from annotators.simulate.options import AnnotatorOptions, crowd_options
 from evaluation.benchmark.budgets import Budget
@@ -16,7 +17,6 @@ from evaluation.benchmark.cells import Setting, Spec
 from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.generation import DIGIT_CLASSES
 from medmnist_det.labels import Split
-from medmnist_det.reference.lessons import fused_by
 from medmnist_det.scenes.digits import Source
 from medmnist_det.terminal.option_text import whole_numbers
 
@@ -46,7 +46,7 @@ def method_of(text: str) -> tuple[str, dict[str, Any]]:
     kind.
     """
     method, *changes = text.split(_PLUS)
-    fused_by(method)
+    refuse_unknown(method)
     if not changes:
         return method, {}
     from medmnist_det.reference.recipe import Recipe

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from annotators.known import read_known_raters
+from annotators.learn.registry import fused_by
 from annotators.recovery import recovery
 from evaluation.quality import Quality, quality_of
 from medmnist_det.folder import Folder
+from medmnist_det.front.learned import Learned
 from medmnist_det.labels import LabelSet
-from medmnist_det.reference.lessons import Weighting, fused_by, lessons
 
 
 def label_quality(
-    folder: Folder, method: str, changes: Mapping[str, Any]
+    folder: Folder, method: str, found: Learned | None
 ) -> dict[str, float | None] | None:
-    """Return how good the training labels of a method are; of several raters, the mean.
+    """Return how good the labels are that a run taught in the end; of several raters, the mean.
 
-    None for the truth itself.
+    ``found`` is None for an ensemble, which teaches every rater's. None for the truth itself.
     """
     if method == "oracle":
         return None
-    which = "baseline" if method == "ensemble" else method
-    known = {name: value for name, value in changes.items() if name in Weighting.__annotations__}
-    label_set = lessons(folder, "train", which, Weighting(**known)).label_set
+    label_set = folder.crowd("train") if found is None else found.lessons.label_set
     truth = folder.truth("train")
     if label_set.raters is None or method.startswith("rater:"):
         return _shares([quality_of(_kept(truth, label_set), label_set.labels)])
@@ -50,11 +47,16 @@ def _shares(found: list[Quality]) -> dict[str, float | None]:
     return {name: float(np.mean(column)) if column else None for name, column in known.items()}
 
 
-def rater_recovery(folder: Folder, method: str) -> dict[str, float | None] | None:
-    """Return the errors of the raters that a method's fused labels estimate; None where none are.
+def rater_recovery(
+    folder: Folder, method: str, found: Learned | None
+) -> dict[str, float | None] | None:
+    """Return the errors of the raters that a run estimates, or the fused labels that it teaches.
 
-    Classes weigh alike, as the digits of scenes do.
+    None where none are. Classes weigh alike, as the digits of scenes do.
     """
+    if found is not None and found.raters is not None:
+        truth = read_known_raters(folder.annotators_file, folder.crowd("train")).columns()
+        return asdict(recovery(found.raters.columns() | {"prior": truth["prior"]}, truth))
     fused = fused_by(method)
     raters = None if fused is None else folder.fused("train", fused).raters
     if raters is None:

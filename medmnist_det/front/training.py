@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from annotators.aggregation import fuse_missing
 from annotators.infer.methods.wbf import wbf
+from annotators.learn.registry import teacher_of
 from evaluation.assessment import Assessment, Options, assess
 from evaluation.evaluator import headline
 from evaluation.read.source import open_truth
@@ -113,7 +114,7 @@ def trained(
             tell(kind, (sentence,))
 
     folder = run(
-        data, out, options, device=device, compile=compile, resume=resume,
+        data, out, options, device=device, compile=compile, resume=resume, teachers=teacher_of,
         aggregate=aggregate, score=headline, fuse=lambda crowd: wbf(crowd).labels,
         stage=stage, training=training, note=lambda sentence: tell("note", (sentence,)),
     )  # fmt: skip

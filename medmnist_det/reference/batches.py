@@ -73,12 +73,16 @@ class Pool:
         device: torch.device,
     ) -> None:
         self.images = images.to(device)
-        # Small things stay on the CPU, where looking at them does not wait for the device.
-        self.targets = targets
         #: Left, top, right and bottom of what is not black.
         self.bounds = _bounds(self.images).cpu()
         #: Whether an image is mostly black.
         self.dark = _dark(self.images).cpu()
+        self.teach(targets, looked)
+
+    def teach(self, targets: Targets, looked: Bool[np.ndarray, " n"]) -> None:
+        """Take other targets for the same images."""
+        # Small things stay on the CPU, where looking at them does not wait for the device.
+        self.targets = targets
         labelled = (targets.weight > 0).any(dim=1)
         there = torch.from_numpy(looked)
         #: Rows of the images with a box, and of those without.

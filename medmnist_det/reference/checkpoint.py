@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+import numpy as np
 import torch
 
 from medmnist_det.errors import InputError, shown
 from medmnist_det.files import naming, write_atomically
 from medmnist_det.labels import Classes
 from medmnist_det.reference.learner import parameters
+from medmnist_det.reference.lessons import Lessons
 from medmnist_det.reference.model import ANCHORS, SIZES, Detector
 from medmnist_det.reference.recipe import Recipe, read_recipe
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 #: Version of the file's layout. Readers refuse others.
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,22 @@ class Checkpoint:
     #: Weights to go on with, and the optimiser's moments of every parameter.
     weights: dict[str, Tensor]
     moments: dict[int, dict[str, Tensor]]
+    #: Parameters of the method's criterion, which have moments behind those of the detector.
+    criterion: dict[str, Tensor] = field(default_factory=dict)
+    #: What the method's teacher remembers.
+    teacher: dict[str, Tensor] = field(default_factory=dict)
+    #: The lessons to go on with, where they are others than those it was begun with.
+    lessons: dict[str, Tensor] = field(default_factory=dict)
+
+    def lessons_after(self, lessons: Lessons) -> Lessons:
+        """Return the lessons to go on with, given those that it was begun with."""
+        if not self.lessons:
+            return lessons
+        return lessons.taking({name: one.numpy() for name, one in self.lessons.items()})
+
+    def remembered(self) -> dict[str, np.ndarray]:
+        """Return what the method's teacher remembers."""
+        return {name: one.numpy() for name, one in self.teacher.items()}
 
     def detector(self) -> Detector:
         """Return the detector with its averaged weights, on the CPU, ready to predict."""
@@ -68,6 +86,9 @@ class Checkpoint:
             model = self._detector(weights)
             _refuse_infinite(model.state_dict())
             shapes = [tuple(one.shape) for group in parameters(model) for one in group]
+        shapes += [tuple(one.shape) for one in self.criterion.values()]
+        for kept in (self.criterion, self.teacher, self.lessons):
+            _refuse_infinite(kept)
         # Before the first step there are no moments.
         if set(self.moments) != (set(range(len(shapes))) if self.steps else set()):
             raise ValueError("its moments are not those of its weights")
@@ -99,6 +120,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "average": checkpoint.average,
         "weights": checkpoint.weights,
         "moments": checkpoint.moments,
+        "criterion": checkpoint.criterion,
+        "teacher": checkpoint.teacher,
+        "lessons": checkpoint.lessons,
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -129,6 +153,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             average=content["average"],
             weights=content["weights"],
             moments=content["moments"],
+            criterion=content["criterion"],
+            teacher=content["teacher"],
+            lessons=content["lessons"],
         )
         found.check()
     except (

@@ -20,6 +20,8 @@ class Step(NamedTuple):
 
     model: Detector
     images: UInt8[Tensor, "b 1 h w"]
+    #: What the head of every scale, a convolution of 1 x 1, sees.
+    features: list[Float[Tensor, "b c gh gw"]]
     #: Raw predictions of every scale, as :class:`Detector` returns them.
     outputs: list[Float[Tensor, "b 3 gh gw k"]]
     targets: Targets

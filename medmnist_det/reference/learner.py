@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from medmnist_det.errors import InputError
 from medmnist_det.labels import Labels
+from medmnist_det.reference.criterion import Criterion, Step
 from medmnist_det.reference.device import autocast, fused, on_device
 from medmnist_det.reference.loss import Losses, Targets, detection_loss, refinement_loss
 from medmnist_det.reference.model import ANCHORS, SIZES, Detector, Size
@@ -35,9 +36,11 @@ class Learner:
         classes: int,
         device: torch.device,
         *,
+        criterion: Criterion | None = None,
         compile: bool = False,  # noqa: A002
     ) -> None:
         self.recipe, self.device, self.steps = recipe, device, 0
+        self.criterion = (criterion or Criterion()).to(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             size = SIZES[recipe.model]
@@ -47,7 +50,14 @@ class Learner:
         self.average = copy.deepcopy(self.model).eval()
         # Norms and biases are not pulled towards zero, nor is the refinement.
         pulled, free = parameters(self.model)
-        groups = [{"params": pulled}, {"params": free, "weight_decay": 0.0}]
+        # Every group has a learning rate of its own, in the recipe's.
+        groups: list[dict[str, Any]] = [
+            {"params": pulled, "pace": 1.0},
+            {"params": free, "weight_decay": 0.0, "pace": 1.0},
+        ]
+        own = list(self.criterion.parameters())
+        if own:
+            groups.append({"params": own, "weight_decay": 0.0, "pace": self.criterion.lr})
         self.optimiser = torch.optim.AdamW(
             groups,
             lr=recipe.lr,
@@ -55,21 +65,21 @@ class Learner:
             weight_decay=recipe.decay,
             fused=fused(device),
         )
-        self.taught: torch.nn.Module = Taught(self.model, recipe, compile=compile)
+        self.taught: torch.nn.Module = Taught(self.model, recipe, self.criterion, compile=compile)
         if distributed.is_initialized():
             self.taught = DistributedDataParallel(self.taught)
 
     def step(self, images: UInt8[Tensor, "b 1 h w"], targets: Targets, progress: float) -> Tensor:
         """Learn from a batch, ``progress`` (0..1) of the way through; return the loss's terms."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.lr * one_cycle(progress)
+            group["lr"] = self.recipe.lr * one_cycle(progress) * group["pace"]
         # Every step has random numbers of its own, so that a training can go on at any.
         seed = (self.recipe.seed * 1_000_003 + self.steps) * 1_009 + rank()
         losses = self.taught(images, targets, torch.Generator().manual_seed(seed))
         self.optimiser.zero_grad(set_to_none=True)
         losses.total.backward()
         # Apart, so that the detector learns the same with the refinement as without.
-        for part in _apart(self.model):
+        for part in (*_apart(self.model), list(self.criterion.parameters())):
             torch.nn.utils.clip_grad_norm_(part, self.recipe.clip)
         self.optimiser.step()
         self._follow()
@@ -84,17 +94,21 @@ class Learner:
         get_ema_multi_avg_fn(1 - share)(_floats(self.average), _floats(self.model), 0)
 
     def state(self) -> dict[str, dict]:
-        """Return copies of ``average``, ``weights`` and ``moments``, on the CPU."""
+        """Return copies of ``average``, ``weights``, ``criterion``, ``moments``, on the CPU."""
         moments = self.optimiser.state_dict()["state"]
         return {
             "average": _on_cpu(self.average.state_dict()),
             "weights": _on_cpu(self.model.state_dict()),
+            "criterion": _on_cpu(dict(self.criterion.named_parameters())),
             "moments": {row: _on_cpu(one) for row, one in moments.items()},
         }
 
-    def load(self, steps: int, average: dict, weights: dict, moments: dict) -> None:
+    def load(
+        self, steps: int, average: dict, weights: dict, criterion: dict, moments: dict
+    ) -> None:
         """Go on from what :meth:`state` returned after that many steps."""
         self.steps = steps
+        self.criterion.load_state_dict(criterion)
         self.average.load_state_dict(average)
         self.model.load_state_dict(weights)
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
@@ -106,12 +120,17 @@ class Taught(torch.nn.Module):
     All that learns is used in one forward pass, as processes that train together need it.
     """
 
-    def __init__(self, model: Detector, recipe: Recipe, *, compile: bool) -> None:  # noqa: A002
+    def __init__(
+        self,
+        model: Detector,
+        recipe: Recipe,
+        criterion: Criterion,
+        *,
+        compile: bool,  # noqa: A002
+    ) -> None:
         super().__init__()
-        self.model, self.recipe = model, recipe
-        self.net: torch.nn.Module = model
-        if compile:
-            self.net = torch.compile(model)  # type: ignore[assignment]
+        self.model, self.recipe, self.criterion = model, recipe, criterion
+        self.features = torch.compile(model.features) if compile else model.features
 
     def forward(
         self, images: UInt8[Tensor, "b 1 h w"], targets: Targets, random: torch.Generator
@@ -119,8 +138,13 @@ class Taught(torch.nn.Module):
         """Return the terms of the loss of a batch."""
         precision = self.recipe.precision
         with autocast(images.device, precision):
-            outputs = self.net(images)
-        losses = detection_loss(outputs, targets, self.model, self.recipe.loss)
+            features = self.features(images)
+            outputs = self.model.read(features)
+        targets = self.criterion.begin(Step(self.model, images, features, outputs, targets))
+        losses = detection_loss(outputs, targets, self.model, self.recipe.loss, self.criterion)
+        penalty = self.criterion.penalty()
+        if penalty is not None:
+            losses = losses._replace(total=losses.total + penalty)
         refiner = self.model.refiner
         if refiner is None:
             return losses

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from medmnist_det.errors import InputError, shown
-from medmnist_det.labels import LabelSet
+from medmnist_det.labels import Images, Labels, LabelSet
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
+
+# How far the sum of probabilities may be from 1: files hold single precision.
+_EXACT = 1e-4
+
+#: The method that trains a detector for every rater and fuses what they find.
+ENSEMBLE = "ensemble"
 
 #: In the place of a report, for a rater who was not asked to look at the image.
 NOT_ASSIGNED = -1
@@ -63,6 +70,61 @@ class Lessons:
             looked=self.looked & images,
             reports=None if self.reports is None else self.reports[rows],
         )
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return all that is taught, by name."""
+        labels = self.label_set.labels
+        found = {name: getattr(labels, name) for name in ("image", "box", "label")}
+        found |= {name: getattr(self, name) for name in ("classes", "weight", "looked")}
+        return found if self.reports is None else found | {"reports": self.reports}
+
+    def taking(self, columns: Mapping[str, np.ndarray]) -> Lessons:
+        """Return lessons about the same images from what :meth:`columns` returned."""
+        known = dict(columns)
+        drawn = {name: known.pop(name) for name in ("image", "box", "label")}
+        labels = Labels(images=len(self.label_set.images), **drawn)
+        known.setdefault("reports", None)  # type: ignore[arg-type]
+        return replace(self, label_set=replace(self.label_set, labels=labels), **known)
+
+    def check(self, method: str, images: Images) -> None:
+        """Raise InputError, with the name of the method, where this cannot be taught.
+
+        ``images`` are those of the data set.
+        """
+        rows, classes = len(self.label_set.labels), len(self.label_set.classes)
+        raters = 0 if self.reports is None else self.reports.shape[-1]
+        for name, column, shape in (
+            ("classes", self.classes, (rows, classes)),
+            ("weight", self.weight, (rows,)),
+            ("looked", self.looked, (len(images),)),
+            ("reports", self.reports, (rows, raters)),
+        ):
+            if column is None:
+                continue
+            if column.shape != shape:
+                raise InputError(
+                    f"--method {shown(method)}: its lessons have {name} of shape {column.shape}, "
+                    f"not {shape}; mend the method"
+                )
+            if not np.isfinite(column).all():
+                raise InputError(
+                    f"--method {shown(method)}: its lessons have {name} that are no finite "
+                    "numbers; mend the method"
+                )
+        labels = self.label_set.labels
+        for odd, what in (
+            (self.label_set.images.ids != images.ids, "other images than the data set"),
+            ((labels.label >= classes).any(), f"a class above the last, {classes - 1}"),
+            ((self.weight <= 0).any(), "weights that are not above 0: leave these boxes out"),
+            (
+                (self.classes < 0).any() or (abs(self.classes.sum(axis=1) - 1) > _EXACT).any(),
+                "class targets that are no distributions",
+            ),
+        ):
+            if odd:
+                raise InputError(
+                    f"--method {shown(method)}: its lessons have {what}; mend the method"
+                )
 
     def doubts(self) -> list[str]:
         """Return a sentence for each thing that nobody teaches on purpose; none usually."""

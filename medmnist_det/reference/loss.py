@@ -81,8 +81,9 @@ def detection_loss(
 
     At every scale a box is taught to the anchors of about its shape in the cell of its centre and
     in the two nearest neighbours, and to the nearest anchor of all. EARL's confidence multiplies
-    the classification term (``criterion``: cross entropy) and the box term (generalised IoU: complete IoU gave NaN
-    gradients) of every such match; objectness, whose target is the IoU reached, is unweighted.
+    the classification term (``criterion``: cross entropy) and the box term (generalised IoU:
+    complete IoU gave NaN gradients) of every such match; objectness, whose target is the IoU
+    reached, is unweighted.
     The sums of the box and class terms are divided by the number of matches, that of objectness by
     the number of images, which is the same for all methods: divided by matches it would weigh less
     where one object has several boxes, and methods would differ in more than what they teach. Boxes

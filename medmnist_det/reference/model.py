@@ -84,6 +84,10 @@ class Detector(nn.Module):
 
     def forward(self, images: UInt8[Tensor, "b 1 h w"]) -> list[Float[Tensor, "b 3 gh gw k"]]:
         """Return the raw predictions of every scale."""
+        return self.read(self.features(images))
+
+    def features(self, images: UInt8[Tensor, "b 1 h w"]) -> list[Float[Tensor, "b c gh gw"]]:
+        """Return what the head of every scale looks at."""
         x = self.stem(_folded(images))
         scales = []
         for stage in self.stages:
@@ -92,7 +96,11 @@ class Detector(nn.Module):
         for k in reversed(range(len(scales) - 1)):
             up = functional.interpolate(self.laterals[k](scales[k + 1]), scale_factor=2.0)
             scales[k] = self.merged[k](scales[k] + up)
-        return [_split(head(x)) for head, x in zip(self.heads, scales, strict=True)]
+        return scales
+
+    def read(self, features: list[Float[Tensor, "b c gh gw"]]) -> list[Tensor]:
+        """Return what the heads make of these."""
+        return [_split(head(x)) for head, x in zip(self.heads, features, strict=True)]
 
 
 def _folded(images: UInt8[Tensor, "b 1 h w"]) -> Float[Tensor, "b 16 h/4 w/4"]:

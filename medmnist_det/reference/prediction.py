@@ -17,6 +17,7 @@ from medmnist_det.reference.device import autocast
 from medmnist_det.reference.model import Detector, decode
 from medmnist_det.reference.pixels import padded_size, read_images
 from medmnist_det.reference.refine import edges, regions, scatter, seen
+from medmnist_det.reference.teacher import Sightings
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, UInt8
@@ -96,26 +97,12 @@ def predict(
     network gives no numbers.
     """
     options = options or PredictOptions()
-    device = model.anchors.device
-    training = model.training
-    model.eval()
+    size = np.stack([table.width, table.height], axis=1)
     columns: list[list[np.ndarray]] = []
-    size = np.stack([table.width, table.height] * 2, axis=1).astype(np.float32)
-    for start in range(0, len(images), batch):
-        part = images[start : start + batch].to(device)
-        limit = torch.from_numpy(size[start : start + batch]).to(device)
-        with autocast(device, precision):
-            outputs = model(part)
-        for k, (box, sure, classes) in enumerate(_objects(model, outputs, limit, options)):
-            # A mean of boxes at the edge may round beyond it.
-            box = torch.minimum(box, limit[k])
-            likely = int((sure > _LIKELY).sum())  # the surest come first
-            box[:likely], fit = _refined(model, part[k : k + 1], box[:likely], limit[k], precision)
-            sure[:likely] *= fit
-            found = _reported(box, sure, classes, options)
-            box, score, label = (column.cpu().numpy() for column in found)
-            columns.append([np.full(len(box), start + k), box, score, label])
-    model.train(training)
+    for row, seen_there in _looked_at(model, images, size, batch, precision, options):
+        found = _reported(*seen_there[:3], options)
+        box, score, label = (column.cpu().numpy() for column in found)
+        columns.append([np.full(len(box), row), box, score, label])
     if not columns:
         return _no_box(len(images))
     image, box, score, label = (np.concatenate(column) for column in zip(*columns, strict=True))
@@ -126,6 +113,74 @@ def predict(
         label=label,
         score=score.astype(np.float64),
     )
+
+
+# Least objectness of what a teacher is told of: what is less sure is no evidence, and costs time.
+_EVIDENT = 0.05
+
+
+@torch.inference_mode()
+def sightings(
+    model: Detector,
+    images: UInt8[Tensor, "n 1 h w"],
+    size: Int[np.ndarray, "n 2"],
+    *,
+    batch: int = 64,
+    precision: str = "float32",
+) -> Sightings:
+    """Return the objects that a detector sees in images, each once, with all of its classes.
+
+    ``size`` holds width and height of every image in pixels, without what pads it. They are the
+    objects of :func:`predict` whose objectness is above .05. No image gives none.
+    """
+    options = PredictOptions(score=_EVIDENT)
+    columns = []
+    for row, part in _looked_at(model, images, size, batch, precision, options):
+        # A closer look may show that two boxes are one.
+        once = nms(part[0], part[1], options.overlap)
+        found = [one[once].cpu().numpy().astype(float) for one in part]
+        columns.append([np.full(len(once), row), *found])
+    none = [np.zeros((0, *shape)) for shape in ((4,), (), (model.classes,), (4,))]
+    empty = [np.zeros(0, dtype=int), *none]
+    image, box, sure, classes, away = map(np.concatenate, zip(empty, *columns, strict=True))
+    # In single precision rows sum to 1 but for the last digits.
+    classes /= classes.sum(axis=1, keepdims=True)
+    return Sightings(image, box, sure, classes, away)
+
+
+def _looked_at(
+    model: Detector,
+    images: UInt8[Tensor, "n 1 h w"],
+    size: Int[np.ndarray, "n 2"],
+    batch: int,
+    precision: str,
+    options: PredictOptions,
+) -> Iterator[tuple[int, tuple[Tensor, Tensor, Tensor, Tensor]]]:
+    """Yield row and boxes, objectness, classes and scatter of every image, whose size is given.
+
+    The surest first, by what their objectness was before a closer look.
+    """
+    device = model.anchors.device
+    training = model.training
+    model.eval()
+    limits = np.concatenate([size, size], axis=1).astype(np.float32)
+    for start in range(0, len(images), batch):
+        part = images[start : start + batch].to(device)
+        limit = torch.from_numpy(limits[start : start + batch]).to(device)
+        with autocast(device, precision):
+            outputs = model(part)
+        for k, (box, sure, classes) in enumerate(_objects(model, outputs, limit, options)):
+            # A mean of boxes at the edge may round beyond it.
+            box = torch.minimum(box, limit[k])
+            away = torch.zeros_like(box)
+            likely = int((sure > _LIKELY).sum())  # the surest come first
+            box[:likely], away[:likely] = _refined(
+                model, part[k : k + 1], box[:likely], limit[k], precision
+            )
+            # A score should tell how well a box fits, too.
+            sure = sure * torch.exp(-_STRICTNESS * away.mean(dim=1))
+            yield start + k, (box, sure, classes, away)
+    model.train(training)
 
 
 def _no_box(images: int) -> Labels:
@@ -163,15 +218,14 @@ def _refined(
     box: Float[Tensor, "n 4"],
     limit: Float[Tensor, " 4"],
     precision: str,
-) -> tuple[Float[Tensor, "n 4"], Float[Tensor, " n"]]:
+) -> tuple[Float[Tensor, "n 4"], Float[Tensor, "n 4"]]:
     """Return boxes of an image, cut to it, with their edges where a closer look finds them.
 
-    And for each a factor of its score, 1 at most, that is small where edges may as well be
-    elsewhere: a score should tell how well a box fits, too. A box that would be turned inside out
-    stays where it is.
+    And for each edge how far it may as well be elsewhere (:func:`scatter`; 0 where nobody looks). A
+    box that would be turned inside out stays where it is.
     """
     if model.refiner is None or len(box) == 0:
-        return box, torch.ones_like(box[:, 0])
+        return box, torch.zeros_like(box)
     region = regions(box)
     pixels = seen(image, torch.zeros_like(box[:, 0]), region)
     with autocast(box.device, precision):
@@ -179,7 +233,7 @@ def _refined(
     _refuse_no_numbers(logits)
     moved = torch.minimum(edges(logits, region).clamp(min=0), limit)
     whole = (moved[:, 2:] > moved[:, :2]).all(dim=1, keepdim=True)
-    return torch.where(whole, moved, box), torch.exp(-_STRICTNESS * scatter(logits))
+    return torch.where(whole, moved, box), scatter(logits)
 
 
 def _refuse_no_numbers(*outputs: Tensor) -> None:

@@ -6,12 +6,15 @@ import contextlib
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from torch import distributed
 
 from medmnist_det.errors import InputError, shown
 from medmnist_det.reference.device import pick_device
+
+Value = TypeVar("Value")
 
 
 @contextlib.contextmanager
@@ -58,6 +61,15 @@ def wait_for_all() -> None:
     """Return when every process is here."""
     if distributed.is_initialized():
         distributed.barrier()
+
+
+def from_first(value: Value) -> Value:
+    """Return what the first process has, in every process."""
+    if not distributed.is_initialized():
+        return value
+    held = [value]
+    distributed.broadcast_object_list(held, src=0)
+    return held[0]
 
 
 def _number(name: str, least: int, most: int = 2**31, default: int | None = None) -> int:

@@ -107,15 +107,15 @@ def edges(
     return start + (share @ place) * side
 
 
-def scatter(logits: Float[Tensor, "n 4 places"]) -> Float[Tensor, " n"]:
-    """Return how far from its place an edge may be: a standard deviation in sides of the box.
+def scatter(logits: Float[Tensor, "n 4 places"]) -> Float[Tensor, "n 4"]:
+    """Return how far from its place each edge may be: a standard deviation in sides of the box.
 
-    The mean of the four. 0 where all are sure; what raters scatter is in it for every box alike.
+    0 where it is sure; what raters scatter is in it for every box alike.
     """
     share = logits.softmax(dim=-1)
     place = (torch.arange(PLACES, device=logits.device) + 0.5) / PLACES * (1 + 2 * MARGIN)
     away = place - (share @ place)[..., None]
-    return (share * away.square()).sum(dim=-1).sqrt().mean(dim=-1)
+    return (share * away.square()).sum(dim=-1).sqrt()
 
 
 def place_loss(

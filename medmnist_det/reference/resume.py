@@ -12,9 +12,9 @@ from medmnist_det.errors import InputError, shown
 from medmnist_det.folder import Folder
 from medmnist_det.reference.checkpoint import Checkpoint, load_checkpoint
 from medmnist_det.reference.learner import one_cycle
-from medmnist_det.reference.lessons import fused_by
+from medmnist_det.reference.lessons import ENSEMBLE
 from medmnist_det.reference.recipe import Recipe, is_given
-from medmnist_det.runs import CHECKPOINT
+from medmnist_det.runs import CHECKPOINT, trainings_before
 
 
 def folder_name(name: str) -> str:
@@ -29,22 +29,25 @@ def recipes_of(
 
     What is resumed has the recipe it was begun with, with more epochs where ``epochs`` asks for
     more; detectors of an ensemble that are still to come are trained like those that are there.
-    Raises InputError for a run that is there already, or for one that is not, and for other
-    options that it was not begun with.
+    A run that was stopped in what comes before it has the recipe of the options. Raises
+    InputError for a run that is there already, or for one that is not, and for other options that
+    it was not begun with.
     """
-    fused_by(recipe.method)  # refuses a method that does not exist
     wanted = {out: recipe}
-    if recipe.method == "ensemble":
+    if recipe.method == ENSEMBLE:
         methods = [f"rater:{rater}" for rater in folder.crowd("train").raters or ()]
         wanted = {out / folder_name(method): replace(recipe, method=method) for method in methods}
     files = [place / CHECKPOINT for place in wanted if (place / CHECKPOINT).is_file()]
-    if files and not resume:
+    before = [place / CHECKPOINT for one in wanted for place in trainings_before(one)]
+    if (files or before) and not resume:
         raise InputError(
-            f"{files[0]}: there is a training already; add --resume to go on with it, or choose "
-            "another --out"
+            f"{(files or before)[0]}: there is a training already; add --resume to go on with it, "
+            "or choose another --out"
         )
     if not resume:
         return wanted
+    if not files and before:
+        return wanted  # what comes before refuses to go on with another recipe
     if not files:
         raise InputError(
             f"{out}: there is no training to go on with; leave --resume out, or name its folder "

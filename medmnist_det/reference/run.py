@@ -27,19 +27,21 @@ from medmnist_det.reference.device import (
     pick_device,
     reporting_memory,
 )
-from medmnist_det.reference.lessons import fused_by, lessons
+from medmnist_det.reference.lessons import ENSEMBLE, Lessons
 from medmnist_det.reference.model import Detector
 from medmnist_det.reference.pixels import named_images, read_images
 from medmnist_det.reference.prediction import predict_files
-from medmnist_det.reference.processes import rank, together, wait_for_all
+from medmnist_det.reference.processes import from_first, rank, together, wait_for_all
 from medmnist_det.reference.recipe import Recipe, recipe_of
 from medmnist_det.reference.resume import begun_in, folder_name, recipes_of
-from medmnist_det.reference.training import Moment, Scores, train
+from medmnist_det.reference.school import Training, TrainingsBefore
+from medmnist_det.reference.teacher import Teacher
+from medmnist_det.reference.training import Scores, train
 from medmnist_det.runs import PREDICTIONS, RUNS
 from medmnist_det.stages import Stage, silent
 
-#: Shows a training: what is trained and its epochs go in; what takes its moments comes out.
-Training = Callable[[str, int], AbstractContextManager[Callable[[Moment], None]]]
+#: Gives the class of a method's teacher. Raises InputError for a method that does not exist.
+Teachers = Callable[[str], type[Teacher]]
 #: Scores boxes against labels.
 Score = Callable[[LabelSet, Labels], Scores]
 #: Tells a sentence about what is odd.
@@ -55,6 +57,7 @@ def run(
     out: Path | None,
     options: Mapping[str, Any],
     *,
+    teachers: Teachers,
     aggregate: Callable[[Folder, str], None],
     fuse: Callable[[LabelSet], Labels],
     score: Score | None,
@@ -69,7 +72,8 @@ def run(
     """Train, predict a split and return the run's folder; None in any but the first process.
 
     ``options`` are those of the recipe by name; what is None is left to the device, or to the run
-    that is resumed. What stands on this package is handed in: ``aggregate`` makes sure that a data
+    that is resumed. What stands on this package is handed in: ``teachers`` knows the methods,
+    ``aggregate`` makes sure that a data
     folder holds a method's fused labels, ``score`` scores boxes (None: no validation), ``fuse``
     makes one label set of the boxes of several detectors, who come as raters. The folder gets
     ``checkpoint.pt``, ``history.json``, ``curves.png`` and ``.pdf``, and the split's
@@ -83,22 +87,25 @@ def run(
     with together(device) as where, _keeping():
         recipe = recipe_of(options, where)
         out = out or beside(RUNS / f"{folder_name(recipe.method)}-{recipe.model}-{recipe.seed}")
+        if recipe.method != ENSEMBLE:
+            teachers(recipe.method)  # refuses a method that does not exist
         recipes = recipes_of(folder, recipe, options, out, resume=resume)
         for method in {one.method for one in recipes.values()}:
-            _aggregate(folder, method, aggregate)
+            _aggregate(folder, teachers(method).fused, aggregate)
         if rank() != 0:
             stage, training, note = silent, silent, unheard
         found = []
         for place, one in recipes.items():
             checkpoint = train_folder(
-                folder, one, place, begun=begun_in(place, one, note), device=where,
-                compile=compile, score=score, stage=stage, training=training, note=note,
+                folder, one, place, teacher=teachers(one.method)(one),
+                begun=begun_in(place, one, note), device=where, compile=compile, score=score,
+                stage=stage, training=training, note=note,
             )  # fmt: skip
             if rank() == 0:
                 found.append(_predicted(folder, split, table, checkpoint, where, stage))
         if rank() != 0:
             return None
-        labels = found[0] if recipe.method != "ensemble" else fuse(_as_crowd(table, found))
+        labels = found[0] if recipe.method != ENSEMBLE else fuse(_as_crowd(table, found))
         write_results(predictions_file(out, split), replace(table, labels=labels))
     return out
 
@@ -113,6 +120,7 @@ def train_folder(
     recipe: Recipe,
     out: Path,
     *,
+    teacher: Teacher,
     begun: Checkpoint | None = None,
     device: torch.device = CPU,
     compile: bool = False,  # noqa: A002
@@ -128,7 +136,8 @@ def train_folder(
     lessons. Raises InputError, also where another training is at work in ``out``.
     """
     title = f"{recipe.method}, {recipe.model} on {device.type} in {recipe.precision}"
-    known = lessons(folder, "train", recipe.method, recipe.weighting)
+    known = teacher.lessons(folder, "train")
+    known.check(recipe.method, known.label_set.images)
     if len(known.label_set.labels) == 0:
         raise InputError(
             f"{folder.path}: its train split has no box for --method {recipe.method} to learn "
@@ -141,18 +150,35 @@ def train_folder(
     with alone, _reporting_memory(recipe, device):
         with stage("Reading the images", len(known.label_set.images)) as advance:
             images = read_images(folder.images("train"), known.label_set.images, advance)
+        first = None
+        if begun is None:
+            before = TrainingsBefore(
+                recipe=recipe, images=images, table=known.label_set.images, out=out,
+                device=device, compile=compile, training=training,
+            )  # fmt: skip
+            first = _prepared(teacher, known, before)
         with training(title, recipe.epochs) as watch:
             checkpoint = train(
-                recipe, known, images, out, begun=begun, device=device, compile=compile,
-                validate=_validation(folder, recipe, score), watch=watch,
+                recipe, known, images, out, teacher=teacher, first=first, begun=begun,
+                device=device, compile=compile,
+                validate=_validation(folder, recipe, teacher, score), watch=watch,
             )  # fmt: skip
     if rank() == 0:
         draw_curves(out, list(checkpoint.history), title)
     return checkpoint
 
 
+def _prepared(teacher: Teacher, known: Lessons, before: TrainingsBefore) -> Lessons:
+    """Return the lessons to begin with, the same in every process."""
+    first = teacher.prepare(known, before)
+    if first is known:
+        return known
+    first.check(before.recipe.method, before.table)
+    return known.taking(from_first(first.columns()))
+
+
 def _validation(
-    folder: Folder, recipe: Recipe, score: Score | None
+    folder: Folder, recipe: Recipe, teacher: Teacher, score: Score | None
 ) -> Callable[[Detector], Scores] | None:
     """Return what scores a detector on the val split as the method sees it.
 
@@ -160,7 +186,7 @@ def _validation(
     """
     if score is None or "val" not in folder.splits or rank() != 0:
         return None
-    known = lessons(folder, "val", recipe.method, recipe.weighting)
+    known = teacher.lessons(folder, "val")
     table, looked, files = known.label_set, known.looked, folder.images("val")
 
     def validate(detector: Detector) -> Scores:
@@ -208,8 +234,7 @@ def _refuse_without(folder: Folder, *splits: Split) -> None:
             )
 
 
-def _aggregate(folder: Folder, method: str, aggregate: Callable[[Folder, str], None]) -> None:
-    fused = fused_by(method)
+def _aggregate(folder: Folder, fused: str | None, aggregate: Callable[[Folder, str], None]) -> None:
     if fused is not None and rank() == 0:
         aggregate(folder, fused)
     wait_for_all()

@@ -40,6 +40,9 @@ class Sightings(NamedTuple):
     objectness: Float[np.ndarray, " n"]
     #: Probability of every class, given that there is an object. Rows sum to 1.
     classes: Float[np.ndarray, "n l"]
+    #: How far each edge may be from its place: a standard deviation in sides of the box, as the
+    #: refinement sees it; 0 where nothing was refined.
+    scatter: Float[np.ndarray, "n 4"]
 
 
 #: Sees the objects of some images of the train split, by their rows; None: of all of them.
@@ -75,17 +78,22 @@ class Teacher:
         """
         raise NotImplementedError
 
-    def prepare(self, lessons: Lessons, school: School) -> Lessons:
+    def prepare(self, lessons: Lessons, school: School) -> Lessons:  # noqa: ARG002
         """Return the lessons to begin with, after other trainings perhaps."""
         return lessons
 
-    def criterion(self, lessons: Lessons) -> Criterion:
+    def criterion(self, lessons: Lessons) -> Criterion:  # noqa: ARG002
         """Return how classes are judged."""
         from medmnist_det.reference.criterion import Criterion  # torch: where training starts
 
         return Criterion()
 
-    def after_epoch(self, done: int, predict: Predict, criterion: Criterion) -> Lessons | None:
+    def after_epoch(
+        self,
+        done: int,  # noqa: ARG002
+        predict: Predict,  # noqa: ARG002
+        criterion: Criterion,  # noqa: ARG002
+    ) -> Lessons | None:
         """Return the lessons of the next epochs; None where they stay as they are.
 
         ``done`` epochs of ``recipe.epochs`` are behind; not called after the last one.
@@ -100,6 +108,6 @@ class Teacher:
     def load(self, state: dict[str, np.ndarray]) -> None:
         """Go on from what :meth:`state` returned."""
 
-    def raters(self, criterion: Criterion) -> Any:
+    def raters(self, criterion: Criterion) -> Any:  # noqa: ARG002
         """Return what was learned of the raters (``annotators.infer.Raters``); None for nothing."""
         return None

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import xxhash
 
 from medmnist_det.errors import InputError
 from medmnist_det.folder import write_json
+from medmnist_det.labels import Images
 from medmnist_det.reference.batches import Batches, Pool, targets_of
 from medmnist_det.reference.checkpoint import Checkpoint, save_checkpoint
 from medmnist_det.reference.device import CPU, repeatable
@@ -21,12 +23,14 @@ from medmnist_det.reference.learner import Learner, anchors_of
 from medmnist_det.reference.lessons import Lessons
 from medmnist_det.reference.loss import Losses
 from medmnist_det.reference.model import SIZES, Detector
-from medmnist_det.reference.processes import rank, world
+from medmnist_det.reference.prediction import sightings
+from medmnist_det.reference.processes import from_first, rank, world
 from medmnist_det.reference.recipe import Recipe
+from medmnist_det.reference.teacher import Predict, Sightings, Teacher
 from medmnist_det.runs import CHECKPOINT, HISTORY
 
 if TYPE_CHECKING:
-    from jaxtyping import UInt8
+    from jaxtyping import Int, UInt8
     from torch import Tensor
 
 #: Scores by name; None where one is not defined.
@@ -53,6 +57,8 @@ def train(
     images: UInt8[Tensor, "n 1 h w"],
     folder: Path,
     *,
+    teacher: Teacher | None = None,
+    first: Lessons | None = None,
     begun: Checkpoint | None = None,
     device: torch.device = CPU,
     compile: bool = False,  # noqa: A002
@@ -62,6 +68,8 @@ def train(
     """Train a detector on the images of a data set's train split and return its last checkpoint.
 
     ``folder`` gets ``checkpoint.pt`` and ``history.json`` before the first epoch and after each.
+    ``lessons`` are those of the labels; a ``teacher`` judges the classes, and may change the
+    lessons after each epoch. The ``first`` ones may be others than those of the labels, too.
     ``begun`` is a checkpoint to go on with, by its own recipe, which :func:`medmnist_det.reference.
     resume.begun_in` may have given more epochs. On a CPU a training that was stopped
     and resumed ends with the same weights as one that was not, given the same machine, torch and
@@ -71,17 +79,24 @@ def train(
     ``begun`` learned from, and when the loss is no longer a finite number.
     """
     taught = {"lessons": lessons.digest(), "images": xxhash.xxh3_128_hexdigest(images.numpy().data)}
+    teacher, now = teacher or Teacher(recipe), first or lessons
     if begun is not None:
         _refuse_other(taught, begun, folder / CHECKPOINT)
         recipe = begun.recipe
+        teacher.load(begun.remembered())
+        now = begun.lessons_after(lessons)
     label_set = lessons.label_set
     anchors = anchors_of(label_set.labels, SIZES[recipe.model])
-    pool = Pool(images, targets_of(lessons), lessons.looked, device)
+    pool = Pool(images, targets_of(now), now.looked, device)
     history: list[dict[str, Any]] = [] if begun is None else list(begun.history)
     with repeatable(device):
-        learner = Learner(recipe, anchors, len(label_set.classes), device, compile=compile)
+        learner = Learner(
+            recipe, anchors, len(label_set.classes), device,
+            criterion=teacher.criterion(now), compile=compile,
+        )  # fmt: skip
         if begun is not None:
-            learner.load(begun.steps, begun.average, begun.weights, begun.moments)
+            learner.load(begun.steps, begun.average, begun.weights, begun.criterion, begun.moments)
+        predict = seeing(learner.average, images, label_set.images, recipe.precision)
 
         def kept() -> Checkpoint:
             found = Checkpoint(
@@ -90,6 +105,8 @@ def train(
                 taught=taught,
                 steps=learner.steps,
                 history=tuple(history),
+                teacher=_tensors(teacher.state()),
+                lessons={} if now is lessons else _tensors(now.columns()),
                 **learner.state(),
             )
             if rank() == 0:
@@ -105,6 +122,13 @@ def train(
             row = _one_epoch(learner, batches, epoch, history, watch, folder)
             due = (epoch + 1) * 10 // recipe.epochs > epoch * 10 // recipe.epochs
             row["validation"] = validate(learner.average) if validate and due else {}
+            if epoch + 1 < recipe.epochs:
+                clock = time.perf_counter()
+                other = _after(teacher, epoch + 1, predict, learner, now)
+                row["seconds"] += time.perf_counter() - clock
+                if other is not None:
+                    now = other
+                    pool.teach(targets_of(now), now.looked)
             history.append(row)
             checkpoint = kept()
             watch(
@@ -117,6 +141,48 @@ def train(
                 )
             )
     return checkpoint
+
+
+def _after(
+    teacher: Teacher, done: int, predict: Predict, learner: Learner, now: Lessons
+) -> Lessons | None:
+    """Return the lessons of the epochs to come, the same in every process; None for no others."""
+    columns = None
+    if rank() == 0:  # devices may differ in the last digits, and lessons must not
+        other = teacher.after_epoch(done, predict, learner.criterion)
+        if other is not None:
+            other.check(learner.recipe.method, now.label_set.images)
+            columns = other.columns()
+    columns = from_first(columns)
+    return None if columns is None else now.taking(columns)
+
+
+def _tensors(columns: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(np.array(column)) for name, column in columns.items()}
+
+
+# Images that are copied to be looked at.
+_SEEN_AT_ONCE = 256
+
+
+def seeing(
+    detector: Detector, images: UInt8[Tensor, "n 1 h w"], table: Images, precision: str
+) -> Predict:
+    """Return what sees the objects of images, whose own sizes ``table`` has, with a detector."""
+
+    def predict(rows: Int[np.ndarray, " k"] | None = None) -> Sightings:
+        rows = np.arange(len(images)) if rows is None else rows
+        size = np.stack([table.width, table.height], axis=1)
+        parts = []
+        for start in range(0, len(rows), _SEEN_AT_ONCE):
+            some = rows[start : start + _SEEN_AT_ONCE]
+            found = sightings(detector, images[some], size[some], precision=precision)
+            parts.append(found._replace(image=some[found.image]))
+        if not parts:
+            return sightings(detector, images[:0], size[:0])
+        return Sightings(*map(np.concatenate, zip(*parts, strict=True)))
+
+    return predict
 
 
 def _latest(history: list[dict[str, Any]]) -> Scores:

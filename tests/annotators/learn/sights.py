@@ -42,7 +42,25 @@ def sightings(
     name = np.concatenate([name, rng.integers(0, classes, more)])
     belief = np.full((len(box), classes), 0.3 / classes) + 0.7 * np.eye(classes)[name]
     order = np.lexsort((-sure, image))
-    return Sightings(image[order], box[order], sure[order], belief[order])
+    edges = np.full((len(box), 4), scatter)
+    return Sightings(image[order], box[order], sure[order], belief[order], edges)
+
+
+def seen_at(*rows):
+    """Return sightings in one image: box, objectness, classes."""
+    box, sure, classes = zip(*rows, strict=True)
+    return Sightings(
+        np.zeros(len(rows), dtype=np.int64),
+        np.array(box, dtype=np.float64),
+        np.array(sure, dtype=np.float64),
+        np.array(classes, dtype=np.float64),
+        np.zeros((len(rows), 4)),
+    )
+
+
+def nothing_seen(classes=3):
+    """Return no sighting."""
+    return Sightings(*(column[:0] for column in seen_at(((0, 0, 1, 1), 1, [1 / classes] * classes))))
 
 
 def seer(seen: Sightings):

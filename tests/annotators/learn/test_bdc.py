@@ -13,7 +13,7 @@ from evaluation.quality import quality_of
 from medmnist_det.reference.criterion import Criterion
 from medmnist_det.reference.recipe import Recipe
 from tests.annotators.crowds import crowd, shuffled, simulated, truth
-from tests.annotators.learn.sights import Data, digamma, seer, sightings, taught
+from tests.annotators.learn.sights import Data, digamma, nothing_seen, seen_at, seer, sightings, taught
 
 
 @pytest.fixture(scope="module")
@@ -173,13 +173,12 @@ def test_rare_boxes_are_dropped_and_weights_are_shares():
     rows += [(0, k, 2, (200, 200, 250, 250)) for k in range(3)]
     lessons = first_lessons(sorted_crowd(crowd(rows, raters=10)))
     assert lessons.weight.tolist() == [1.0, 0.4]
-    none = sightings(truth(1, classes=3))
-    _, later = taught(Bdc, crowd(rows, raters=10), none)
+    _, later = taught(Bdc, crowd(rows, raters=10), nothing_seen())
     assert sorted(later.weight) == [0.4, 1.0]
 
 
 def test_a_crowd_without_a_box_teaches_nothing_and_one_rater_is_enough():
-    _, lessons = taught(Bdc, crowd([]), sightings(truth(1, classes=3)))
+    _, lessons = taught(Bdc, crowd([]), nothing_seen())
     assert len(lessons.label_set.labels) == 0
     true = truth(200)
     label_set, _ = simulated(true, [AnnotatorOptions(proficiency=0.7)])
@@ -190,10 +189,7 @@ def test_a_crowd_without_a_box_teaches_nothing_and_one_rater_is_enough():
 
 def test_posterior_and_counts_of_one_box_by_hand():
     one = sorted_crowd(crowd([(0, 0, 1, (10, 10, 50, 50))], raters=1, classes=2))
-    seen = sightings(truth(1, classes=2))._replace(
-        image=np.zeros(1, dtype=np.int64), box=np.array([[10.0, 10, 50, 50]]),
-        objectness=np.ones(1), classes=np.array([[0.8, 0.2]]),
-    )  # fmt: skip
+    seen = seen_at(((10, 10, 50, 50), 1, (0.8, 0.2)))
     places = places_of(one, seen, least=0.0)
     start = prior(1, 2)
     # 10 pseudo-reports right, 1 wrong: E[ln] differs by psi(10) - psi(1) = 1/1 + ... + 1/9.

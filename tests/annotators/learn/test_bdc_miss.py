@@ -15,7 +15,7 @@ from annotators.simulate.options import AnnotatorOptions
 from evaluation.quality import quality_of
 from medmnist_det.reference.criterion import Criterion
 from tests.annotators.crowds import crowd, shuffled, simulated, truth
-from tests.annotators.learn.sights import Data, digamma, seer, sightings, taught
+from tests.annotators.learn.sights import Data, digamma, nothing_seen, seer, sightings, taught
 
 
 def simulated_with(**more):
@@ -144,8 +144,8 @@ def test_the_order_of_the_input_changes_nothing_and_resuming_is_exact(some):
 
 
 def test_nothing_is_said_before_the_first_look_and_an_empty_crowd_teaches_nothing():
-    teacher = BdcMiss(taught(BdcMiss, crowd([]), sightings(truth(1, classes=3)), looks=0)[0].recipe)
+    teacher = BdcMiss(taught(BdcMiss, crowd([]), nothing_seen(), looks=0)[0].recipe)
     assert teacher.raters(Criterion()) is None
     assert teacher.state() == {}
-    _, lessons = taught(BdcMiss, crowd([]), sightings(truth(1, classes=3)))
+    _, lessons = taught(BdcMiss, crowd([]), nothing_seen())
     assert len(lessons.label_set.labels) == 0

@@ -12,9 +12,8 @@ from medmnist_det.labels import Labels, LabelSet
 from medmnist_det.reference.criterion import Criterion
 from medmnist_det.reference.lessons import plain
 from medmnist_det.reference.recipe import Recipe
-from medmnist_det.reference.teacher import Sightings
 from tests.annotators.crowds import names, shuffled, simulated, tables, truth
-from tests.annotators.learn.sights import Data, seer, sightings
+from tests.annotators.learn.sights import Data, nothing_seen, seen_at, seer, sightings
 
 BOX, SEEN = (10.0, 10, 50, 50), (14.0, 10, 54, 50)
 
@@ -31,9 +30,7 @@ def lessons(*rows):
 
 
 def sighting(box=SEEN, classes=(0.1, 0.8, 0.1), objectness=0.9):
-    return Sightings(
-        np.zeros(1, dtype=np.int64), np.array([box]), np.array([objectness]), np.array([classes])
-    )
+    return seen_at((box, objectness, classes))
 
 
 def test_a_box_moves_half_way_and_a_class_is_the_one_that_the_average_gives():
@@ -68,8 +65,7 @@ def test_a_sighting_corrects_one_label_and_nothing_is_added_or_lost():
     two = lessons((BOX, 0), ((11.0, 10, 51, 50), 1))
     found = corrected(two, sighting(), boxes=True, classes=True).label_set.labels
     assert found.box[:, 0].tolist() == [10, 12.5]
-    nothing = Sightings(*(column[:0] for column in sighting()))
-    assert corrected(two, nothing, boxes=True, classes=True).digest() == two.digest()
+    assert corrected(two, nothing_seen(), boxes=True, classes=True).digest() == two.digest()
     empty = lessons()
     assert corrected(empty, sighting(), boxes=True, classes=True).digest() == empty.digest()
 

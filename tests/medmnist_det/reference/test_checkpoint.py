@@ -33,7 +33,8 @@ ROW = {
 def learned():
     """A detector after one step."""
     learner = Learner(Recipe(epochs=5), torch.rand(2, 3, 2) * 40 + 1, 3, CPU)
-    targets = Targets(torch.tensor([[[1.0, 1, 9, 9]]]), torch.ones(1, 1, 3) / 3, torch.ones(1, 1))
+    box = torch.tensor([[[1.0, 1, 9, 9]]])
+    targets = Targets(box, torch.ones(1, 1, 3) / 3, torch.ones(1, 1), torch.zeros(1, 1, 0))
     learner.step(torch.zeros(1, 1, 32, 32, dtype=torch.uint8), targets, 0.5)
     return learner
 
@@ -144,7 +145,7 @@ def test_what_is_no_whole_checkpoint_is_refused_in_one_sentence(kind, file, caps
 
 def test_another_version_is_named(file):
     file.write_bytes(broken("first format", b""))
-    with pytest.raises(InputError, match="checkpoint format 1, this version reads 3; train again"):
+    with pytest.raises(InputError, match="checkpoint format 1, this version reads 4; train again"):
         load_checkpoint(file)
 
 

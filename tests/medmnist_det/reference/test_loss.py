@@ -35,7 +35,8 @@ def targets(seed, batch=2, boxes=5, side=64):
     low = torch.rand(batch, boxes, 2) * (side - 10)
     box = torch.cat([low, low + 4 + torch.rand(batch, boxes, 2) * (side - low - 4)], dim=-1)
     weight = torch.rand(batch, boxes) * 3 * (torch.rand(batch, boxes) < 0.7)
-    return Targets(box, torch.rand(batch, boxes, CLASSES).softmax(dim=-1), weight)
+    classes = torch.rand(batch, boxes, CLASSES).softmax(dim=-1)
+    return Targets(box, classes, weight, torch.zeros(batch, boxes, 0))
 
 
 def giou(a, b):
@@ -58,7 +59,7 @@ def by_loops(raws, taught, net, options):
         height, width = raw.shape[2:4]
         goal = torch.zeros(raw.shape[:4])
         for image in range(len(raw)):
-            for true, share, weight in zip(*(column[image] for column in taught), strict=True):
+            for true, share, weight in zip(*(column[image] for column in taught[:3]), strict=True):
                 side = true[2:] - true[:2]
                 centre = (true[:2] + true[2:]) / 2 / stride
                 x, y = (math.floor(c) for c in centre.tolist())
@@ -165,7 +166,7 @@ def test_padding_changes_nothing():
 
 def test_a_batch_without_a_box_teaches_nothing_but_emptiness():
     net, raws = model(), outputs(3)
-    nothing = Targets(torch.zeros(2, 1, 4), torch.zeros(2, 1, CLASSES), torch.zeros(2, 1))
+    nothing = Targets(*(torch.zeros(2, 1, *k) for k in ((4,), (CLASSES,), (), (0,))))
     found = detection_loss(raws, nothing, net, LossOptions())
     assert found.box == 0
     assert found.classes == 0
@@ -188,5 +189,6 @@ def test_a_box_of_an_odd_shape_is_taught_to_the_nearest_anchor():
     net, raws = model(), outputs(5)
     thin = torch.zeros(2, 1, 4)
     thin[0, 0] = torch.tensor([30.0, 4.0, 33.0, 60.0])
-    taught = Targets(thin, torch.full((2, 1, CLASSES), 0.25), torch.tensor([[1.0], [0.0]]))
+    weight = torch.tensor([[1.0], [0.0]])
+    taught = Targets(thin, torch.full((2, 1, CLASSES), 0.25), weight, torch.zeros(2, 1, 0))
     assert detection_loss(raws, taught, net, LossOptions()).box > 0

@@ -91,8 +91,8 @@ def test_the_scatter_of_edges_is_their_deviation_in_sides_of_the_box():
     logits[0, :3, 7] = 0.0  # three edges are sure
     logits[0, 3, [20, 84]] = 0.0  # one is here or there
     # Half of 64 places, of which the region has PLACES and a side and a half.
-    expected = 32 / PLACES * 1.5 / 4
-    torch.testing.assert_close(scatter(logits), torch.tensor([expected]), atol=1e-4, rtol=1e-4)
+    expected = torch.tensor([[0.0, 0.0, 0.0, 32 / PLACES * 1.5]])
+    torch.testing.assert_close(scatter(logits), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_each_box_is_looked_at_alone_and_in_its_own_image():
@@ -147,7 +147,11 @@ def batch(seed, number=3):
     box = torch.stack([boxes(seed + k, number) for k in range(2)])
     weight = torch.rand(2, number) + 0.5
     weight[1, 0] = 0.0
-    return raws, images, Targets(box, torch.rand(2, number, 3).softmax(-1), weight)
+    return (
+        raws,
+        images,
+        Targets(box, torch.rand(2, number, 3).softmax(-1), weight, torch.zeros(2, number, 0)),
+    )
 
 
 def taught(net, raws, images, targets, seed=0):
@@ -236,7 +240,10 @@ def test_padding_and_images_without_a_box_teach_nothing():
 
 def test_all_lessons_of_an_image_have_the_same_chance():
     targets = Targets(
-        torch.arange(10.0)[None, :, None].expand(1, 10, 4), torch.zeros(1, 10, 1), torch.ones(1, 10)
+        torch.arange(10.0)[None, :, None].expand(1, 10, 4),
+        torch.zeros(1, 10, 1),
+        torch.ones(1, 10),
+        torch.zeros(1, 10, 0),
     )
     targets.weight[0, 3] = 0
     random, seen_of = torch.Generator().manual_seed(0), torch.zeros(10)

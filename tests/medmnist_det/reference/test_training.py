@@ -11,7 +11,7 @@ from evaluation.evaluator import score
 from medmnist_det.errors import InputError
 from medmnist_det.reference.batches import Augmentation
 from medmnist_det.reference.checkpoint import load_checkpoint
-from medmnist_det.reference.lessons import Weighting, lessons
+from medmnist_det.reference.lessons import plain
 from medmnist_det.reference.pixels import read_images
 from medmnist_det.reference.prediction import predict
 from medmnist_det.reference.recipe import Recipe
@@ -22,7 +22,7 @@ RECIPE = Recipe(method="oracle", epochs=3, batch=8)
 
 @pytest.fixture(scope="module")
 def known(small):
-    return lessons(small, "train", "oracle", Weighting())
+    return plain(small.truth("train"))
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,8 @@ from annotators.infer.parts.grouping import IOU
 from annotators.learn.parts.matching import match
 from annotators.simulate.options import AnnotatorOptions
 from medmnist_det.boxes import pairwise_iou
-from medmnist_det.reference.teacher import Sightings
 from tests.annotators.crowds import SIDE, crowd, simulated, tables, truth
-from tests.annotators.learn.sights import sightings
+from tests.annotators.learn.sights import nothing_seen, seen_at, sightings
 
 
 def cost(box, label, seen, k):
@@ -54,12 +53,7 @@ def test_pairs_are_the_cheapest_of_all_assignments():
 
 
 def test_a_sighting_has_one_box_of_a_rater_and_a_box_one_sighting():
-    seen = Sightings(
-        np.zeros(1, dtype=np.int64),
-        np.array([[10.0, 10, 50, 50]]),
-        np.array([0.9]),
-        np.full((1, 3), 1 / 3),
-    )
+    seen = seen_at(((10, 10, 50, 50), 0.9, (0.3, 0.3, 0.4)))
     rows = [(0, 0, 0, (10, 10, 50, 50)), (0, 0, 0, (12, 12, 50, 50)), (0, 1, 1, (15, 15, 55, 55))]
     found = match(crowd(rows, raters=2).labels, seen, tables(1))
     assert found.box.tolist() == [0, 2]
@@ -67,11 +61,8 @@ def test_a_sighting_has_one_box_of_a_rater_and_a_box_one_sighting():
 
 
 def test_the_class_decides_between_boxes_that_fit_alike():
-    seen = Sightings(
-        np.zeros(2, dtype=np.int64),
-        np.array([[10.0, 10, 50, 50], [20.0, 10, 60, 50]]),
-        np.array([0.9, 0.9]),
-        np.array([[0.9, 0.1, 0.0], [0.1, 0.9, 0.0]]),
+    seen = seen_at(
+        ((10, 10, 50, 50), 0.9, (0.9, 0.1, 0.0)), ((20, 10, 60, 50), 0.9, (0.1, 0.9, 0.0))
     )
     for label, meant in ((0, 0), (1, 1)):
         found = match(crowd([(0, 0, label, (15, 10, 55, 50))], raters=1).labels, seen, tables(1))
@@ -79,17 +70,12 @@ def test_the_class_decides_between_boxes_that_fit_alike():
 
 
 def test_what_is_far_from_all_sightings_means_none():
-    seen = Sightings(
-        np.zeros(1, dtype=np.int64), np.array([[10.0, 10, 50, 50]]), np.ones(1), np.ones((1, 3))
-    )
+    seen = seen_at(((10, 10, 50, 50), 1, (1, 0, 0)))
     assert len(match(crowd([(0, 0, 0, (200, 200, 240, 240))]).labels, seen, tables(1)).box) == 0
 
 
 def test_nothing_gives_no_pair():
-    nothing = Sightings(
-        np.zeros(0, dtype=np.int64), np.zeros((0, 4)), np.zeros(0), np.zeros((0, 3))
-    )
     for rows in ([], [(0, 0, 0, (10, 10, 50, 50))]):
-        assert len(match(crowd(rows).labels, nothing, tables(1)).box) == 0
+        assert len(match(crowd(rows).labels, nothing_seen(), tables(1)).box) == 0
     with pytest.raises(ValueError, match="do not say who drew them"):
-        match(truth(5).labels, nothing, tables(5))
+        match(truth(5).labels, nothing_seen(), tables(5))

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from annotators.aggregation import fuse_missing
+from annotators.learn.registry import fused_by, methods, teacher_of
 from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder
-from medmnist_det.reference.lessons import METHODS, Weighting, fused_by, lessons
+from medmnist_det.reference.lessons import Weighting
+from medmnist_det.reference.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,11 @@ def blind(small, tmp_path_factory):
 
 
 def learn(folder, method, **weighting):
-    return lessons(folder, "train", method, Weighting(**weighting))
+    return teacher(method, **weighting).lessons(folder, "train")
+
+
+def teacher(method, **weighting):
+    return teacher_of(method)(Recipe(method=method, weighting=Weighting(**weighting)))
 
 
 def test_labels_that_are_there_are_left_as_they_are(small, tmp_path):
@@ -110,9 +116,9 @@ def test_dawid_skene_teaches_a_posterior_with_the_probability_of_the_object_as_w
 )
 def test_every_method_but_the_oracle_does_without_the_truth(blind, method):
     for split in ("train", "val"):
-        assert len(lessons(blind, split, method, Weighting()).label_set.labels) > 0
+        assert len(teacher(method).lessons(blind, split).label_set.labels) > 0
         with pytest.raises(InputError, match="truth"):
-            lessons(blind, split, "oracle", Weighting())
+            teacher("oracle").lessons(blind, split)
 
 
 def test_unknown_methods_and_raters_are_refused_with_the_ones_there_are(blind):
@@ -120,7 +126,7 @@ def test_unknown_methods_and_raters_are_refused_with_the_ones_there_are(blind):
         fused_by("best")
     with pytest.raises(InputError, match="has no rater '9'; its raters are 1, 2, 3"):
         learn(blind, "rater:9")
-    assert all(isinstance(fused_by(method), str | None) for method in METHODS)
+    assert all(isinstance(fused_by(method), str | None) for method in methods())
 
 
 def test_details_that_do_not_belong_to_the_labels_are_refused(blind, tmp_path):
@@ -139,4 +145,4 @@ def test_lessons_are_known_by_all_that_they_teach(blind, small):
     assert len(set(found.values())) == len(methods)
     assert learn(small, "baseline").digest() == found["baseline"]
     assert learn(blind, "earl", confidence="share").digest() != found["earl"]
-    assert lessons(blind, "val", "wbf", Weighting()).digest() != found["wbf"]
+    assert teacher("wbf").lessons(blind, "val").digest() != found["wbf"]
