@@ -62,7 +62,7 @@ def recipes_of(
     # Where more epochs were asked for and the run was stopped, some detectors have them already.
     epochs = max(one.epochs for one in begun.values())
     return {
-        place: replace(begun.get(place, first), method=one.method, epochs=epochs)
+        place: replace(begun.get(place, replace(first, method=one.method)), epochs=epochs)
         for place, one in wanted.items()
     }
 
