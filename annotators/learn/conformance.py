@@ -30,7 +30,7 @@ from medmnist_det.folder import Folder, Layout
 from medmnist_det.labels import CROWD_SPLITS
 from medmnist_det.reference.lessons import Lessons
 from medmnist_det.reference.recipe import Recipe
-from medmnist_det.reference.teacher import Sightings, Teacher
+from medmnist_det.reference.teacher import Teacher
 
 if TYPE_CHECKING:
     from medmnist_det.reference.checkpoint import Checkpoint

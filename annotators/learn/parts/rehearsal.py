@@ -89,7 +89,8 @@ class _School:
         called = f"the lessons of the training {shown(name)}, before its own,"
         if called in self.found.lessons:
             raise ConformanceError(
-                f"{self.found.method}: trains {shown(name)} twice: names must differ where lessons do"
+                f"{self.found.method}: trains {shown(name)} twice: names must differ where "
+                "lessons do"
             )
         if not isinstance(epochs, int) or epochs < 1:
             raise ConformanceError(
@@ -122,7 +123,10 @@ def make_believe(folder: Folder) -> Sightings:
     voted, random = majority_vote(crowd), np.random.default_rng(0)
     labels = voted.labels
     side = labels.box[:, 2:] - labels.box[:, :2]
-    shift, sure = random.uniform(-0.05, 0.05, side.shape) * side, random.uniform(0.3, 0.95, len(side))
+    shift, sure = (
+        random.uniform(-0.05, 0.05, side.shape) * side,
+        random.uniform(0.3, 0.95, len(side)),
+    )
     seen = Sightings(
         image=labels.image,
         box=labels.box + np.concatenate([shift, shift], axis=1),

@@ -60,7 +60,9 @@ def seen_at(*rows):
 
 def nothing_seen(classes=3):
     """Return no sighting."""
-    return Sightings(*(column[:0] for column in seen_at(((0, 0, 1, 1), 1, [1 / classes] * classes))))
+    return Sightings(
+        *(column[:0] for column in seen_at(((0, 0, 1, 1), 1, [1 / classes] * classes)))
+    )
 
 
 def seer(seen: Sightings):

@@ -13,7 +13,15 @@ from evaluation.quality import quality_of
 from medmnist_det.reference.criterion import Criterion
 from medmnist_det.reference.recipe import Recipe
 from tests.annotators.crowds import crowd, shuffled, simulated, truth
-from tests.annotators.learn.sights import Data, digamma, nothing_seen, seen_at, seer, sightings, taught
+from tests.annotators.learn.sights import (
+    Data,
+    digamma,
+    nothing_seen,
+    seen_at,
+    seer,
+    sightings,
+    taught,
+)
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,7 @@ def test_a_sighting_corrects_one_label_and_nothing_is_added_or_lost():
 class Voted(Data):
     """A data folder with the labels of a majority."""
 
-    def fused(self, split, method):
+    def fused(self, split, method):  # noqa: ARG002
         from annotators.infer.registry import infer
         from annotators.infer.save import about
         from medmnist_det.fused import Fused
