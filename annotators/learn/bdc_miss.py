@@ -4,7 +4,9 @@
 
 1. A place is what the detector sees, or where raters drew what it does not see. There is an object
    of class j with probability o p_j (o: objectness, p: classes of the detector) before the raters
-   are asked, and nothing with 1 - o.
+   are asked, and nothing with 1 - o. Where it sees nothing, p is even and o = c n d: n objects in
+   an image, of which it overlooks the share d, by what half of the raters drew or more. So a
+   detector that sees little yet takes little away.
 2. Rows of a matrix have a column more, a miss: Dirichlet(10 on the diagonal, 1 elsewhere). Rater k
    draws s_k spurious boxes in an image, s_k ~ Gamma(1, 10), and calls them l with probability
    phi_k,l ~ Dirichlet(1); the chance that one falls on a given place is c, that of boxes of two
@@ -51,8 +53,8 @@ from medmnist_det.reference.teacher import Predict, Teacher
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
-# What is believed that there is where the detector sees nothing, and at most where it does.
-_UNSEEN, _SUREST = 0.001, 0.99
+# Most that is believed of what a detector sees.
+_SUREST = 0.99
 # Spurious boxes of a rater, and images that they were drawn in, before anything is known.
 _SPURIOUS, _IMAGES = 1.0, 10.0
 # Pseudo-reports of a rater's right name, and of every other name and a miss.
@@ -101,6 +103,17 @@ class Believed:
         return NormalGamma(mean=self.mean, count=self.count, shape=self.shape, rate=self.rate)
 
 
+def objectness(
+    places: Places, assigned: Bool[np.ndarray, "images R"], coincidence: float
+) -> Float[np.ndarray, " s"]:
+    """Return o: the probability of an object at every place, by the detector alone."""
+    looked = assigned.sum(axis=1)
+    sure = (places.support > 0) & (2 * places.support >= looked[places.image])
+    overlooked = (1 + (sure & ~places.seen).sum()) / (2 + sure.sum())
+    unseen = coincidence * overlooked * sure.sum() / max((looked > 0).sum(), 1)
+    return np.where(places.seen, np.minimum(places.objectness, _SUREST), np.clip(unseen, 1e-9, 0.5))
+
+
 def posterior(
     crowd: LabelSet,
     places: Places,
@@ -113,7 +126,7 @@ def posterior(
     report = expected_log(believed.alpha)
     missed = report[:, :, -1]
     told = report[rater, :, label] - missed[rater]
-    there = np.where(places.seen, np.minimum(places.objectness, _SUREST), _UNSEEN)
+    there = objectness(places, assigned, coincidence)
     joint = np.empty((len(places), len(crowd.classes) + 1))
     joint[:, :-1] = np.log(there)[:, None] + np.log(np.maximum(places.classes, 1e-12))
     joint[:, :-1] += (assigned @ missed)[places.image] + places.sums(told)
@@ -196,7 +209,9 @@ class BdcMiss(Teacher):
         kept = there > 0.5
         box = located(crowd, places, self.believed.boxes)[kept]
         classes = q[kept, :-1] / there[kept, None]
-        return lessons_at(crowd, places.image[kept], box, classes, there[kept])
+        lessons = lessons_at(crowd, places.image[kept], box, classes, there[kept])
+        # A detector that denied everything would have nothing to learn from.
+        return lessons if kept.any() else None
 
     def state(self) -> dict[str, np.ndarray]:
         """Return what is believed of the raters; nothing before the first look."""

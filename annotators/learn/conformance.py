@@ -144,13 +144,19 @@ def _refuse_differing(
     """Raise ConformanceError, %s in its sentence replaced, for the first lessons that differ."""
     for name in dict.fromkeys((*one, *two)):
         a, b = one.get(name), two.get(name)
-        same = a is not None and b is not None
-        if same and in_any_order:
-            same = _close(_in_order(a), _in_order(b))
-        elif same:
-            same = a.digest() == b.digest()
-        if not same:
+        if a is None or b is None or not _alike(a, b, in_any_order=in_any_order):
             raise ConformanceError(sentence % name)
+
+
+def _alike(one: Lessons, two: Lessons, *, in_any_order: bool) -> bool:
+    if not in_any_order:
+        return one.digest() == two.digest()
+    first, second = _in_order(one), _in_order(two)
+    return first.keys() == second.keys() and all(
+        first[name].shape == second[name].shape
+        and np.allclose(first[name], second[name], rtol=0, atol=_ROUNDING)
+        for name in first
+    )
 
 
 def _in_order(lessons: Lessons) -> dict[str, np.ndarray]:
@@ -163,14 +169,6 @@ def _in_order(lessons: Lessons) -> dict[str, np.ndarray]:
 
 
 _ROWS = ("image", "label", "box", "weight", "classes", "reports")
-
-
-def _close(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> bool:
-    return one.keys() == two.keys() and all(
-        one[name].shape == two[name].shape
-        and np.allclose(one[name], two[name], rtol=0, atol=_ROUNDING)
-        for name in one
-    )
 
 
 def _check_trainings(kind: type[Teacher], recipe: Recipe, folder: Folder, work: Path) -> None:

@@ -43,8 +43,8 @@ def match(crowd: Labels, seen: Sightings, images: Images) -> Matched:
     starts = np.searchsorted(seen.image, np.arange(crowd.images + 1))
     boxes, sightings = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for rows in _by_image_and_rater(crowd):
-        image = crowd.image[rows[0]]
-        there = np.arange(starts[image], starts[image + 1])
+        image = int(crowd.image[rows[0]])
+        there = np.arange(int(starts[image]), int(starts[image + 1]))
         drawn, found = crowd.box[rows], seen.box[there]
         iou = pairwise_iou(drawn, found)
         chance = (seen.objectness[there, None] * seen.classes[there])[:, crowd.label[rows]].T

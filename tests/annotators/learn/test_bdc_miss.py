@@ -8,7 +8,7 @@ import pytest
 
 from annotators.infer.parts.evidence import collect
 from annotators.infer.parts.grouping import IOU, group_boxes
-from annotators.learn.bdc import LEAST, Bdc
+from annotators.learn.bdc import LEAST, Bdc, first_lessons
 from annotators.learn.bdc_miss import BdcMiss, Believed, posterior, updated
 from annotators.learn.parts.places import assigned_to, places_of, sorted_crowd
 from annotators.simulate.options import AnnotatorOptions
@@ -38,6 +38,13 @@ def literal(label_set, places, believed, coincidence):
     def log(row, k):
         return digamma(row[k]) - digamma(sum(row))
 
+    sure, unseen = 0, 0
+    for s, image in enumerate(places.image.tolist()):
+        drew = (places.owner == s).sum()
+        if drew and 2 * drew >= sum((image, k) in looked for k in range(raters)):
+            sure, unseen = sure + 1, unseen + (not places.seen[s])
+    images = len({image for image, _ in looked})
+    hidden = coincidence * (1 + unseen) / (2 + sure) * sure / images
     q = np.zeros((len(places), classes + 1))
     reports = []
     for s, image in enumerate(places.image.tolist()):
@@ -46,7 +53,7 @@ def literal(label_set, places, believed, coincidence):
             for row in np.flatnonzero(places.owner == s)
         }
         reports.append(drew)
-        o = min(places.objectness[s], 0.99) if places.seen[s] else 0.001
+        o = min(places.objectness[s], 0.99) if places.seen[s] else hidden
         logs = []
         for j in range(classes):
             value = math.log(o * max(places.classes[s, j], 1e-12))
@@ -149,3 +156,13 @@ def test_nothing_is_said_before_the_first_look_and_an_empty_crowd_teaches_nothin
     assert teacher.state() == {}
     _, lessons = taught(BdcMiss, crowd([]), nothing_seen())
     assert len(lessons.label_set.labels) == 0
+
+
+@pytest.mark.parametrize("raters", [1, 3])
+def test_a_detector_that_sees_nothing_yet_takes_little_away(raters):
+    """Else it would never learn what it was denied."""
+    true = truth(150)
+    label_set, _ = simulated(true, [AnnotatorOptions(proficiency=0.8, spurious=0.02)] * raters)
+    before = quality_of(true, first_lessons(sorted_crowd(label_set)).label_set.labels)
+    _, lessons = taught(BdcMiss, label_set, nothing_seen(10))
+    assert quality_of(true, lessons.label_set.labels).recall > before.recall - 0.03
