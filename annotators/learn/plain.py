@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from medmnist_det.folder import Folder
+from medmnist_det.fused import Fused as FusedLabels
 from medmnist_det.labels import Split
 from medmnist_det.reference.lessons import Lessons, looked_at, plain
 from medmnist_det.reference.teacher import Teacher
@@ -41,8 +42,13 @@ class Fused(Teacher):
 
     def lessons(self, folder: Folder, split: Split) -> Lessons:
         """Return the labels that ``fused`` names."""
-        labels = folder.fused(split, self.fused or "")
+        labels = self._labels(folder, split)
         return replace(plain(labels.labels), looked=looked_at(folder.crowd(split)))
+
+    def _labels(self, folder: Folder, split: Split) -> FusedLabels:
+        if self.fused is None:
+            raise TypeError(f"{type(self).__name__} does not say which fused labels it teaches")
+        return folder.fused(split, self.fused)
 
 
 class Wbf(Fused):
@@ -65,7 +71,7 @@ class Earl(Wbf):
 
     def lessons(self, folder: Folder, split: Split) -> Lessons:
         """Return WBF's boxes with these weights."""
-        labels, how = folder.fused(split, self.fused), self.recipe.weighting
+        labels, how = self._labels(folder, split), self.recipe.weighting
         weight = np.minimum(labels.support, labels.assigned).astype(np.float64)
         if how.confidence == "share":
             weight = weight / labels.assigned
@@ -81,6 +87,6 @@ class DawidSkene(Fused):
 
     def lessons(self, folder: Folder, split: Split) -> Lessons:
         """Return Dawid-Skene's boxes with these targets and weights."""
-        labels = folder.fused(split, self.fused)
+        labels = self._labels(folder, split)
         found = super().lessons(folder, split)
         return replace(found, classes=labels.posterior, weight=labels.existence)

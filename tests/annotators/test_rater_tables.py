@@ -87,7 +87,7 @@ def found(crowd: LabelSet, **facts: Any) -> Inference:
 
 def test_every_number_of_a_rater_stands_below_its_name_and_beside_the_truth() -> None:
     crowd = labels()
-    shown = tables(printed(raters_tables(crowd, found(crowd), known())))
+    shown = tables(printed(raters_tables(crowd, found(crowd).raters, known())))
     reports = shown["Raters: what they report"]
 
     assert reports.headers == [
@@ -110,7 +110,7 @@ def test_every_number_of_a_rater_stands_below_its_name_and_beside_the_truth() ->
 
 def test_without_the_truth_there_are_no_columns_for_it() -> None:
     crowd = labels()
-    shown = tables(printed(raters_tables(crowd, found(crowd))))
+    shown = tables(printed(raters_tables(crowd, found(crowd).raters)))
 
     assert shown["Raters: what they report"].columns() == {
         "rater": ["C", "7", "B [x]"],
@@ -193,16 +193,7 @@ def test_of_more_than_thirty_raters_the_best_and_the_worst_are_shown() -> None:
         box_bias=None,
         box_spread=None,
     )
-    none = Inference(
-        labels=made.labels,
-        posterior=np.zeros((0, 1)),
-        existence=np.zeros(0),
-        support=np.zeros(0),
-        starts=np.zeros(1),
-        raters=some,
-    )
-
-    names = tables(printed(raters_tables(made, none)))["Raters: what they report"].column("rater")
+    names = tables(printed(raters_tables(made, some)))["Raters: what they report"].column("rater")
 
     assert names == [*map(str, range(40, 25, -1)), "...", *map(str, range(15, 0, -1))]
 
@@ -224,7 +215,7 @@ HARD = ("[red]x[/]", "\x1b[3m\nred", "\N{HEBREW LETTER SHIN}\N{HEBREW LETTER LAM
 
 def test_names_of_any_kind_leave_the_columns_where_they_are() -> None:
     crowd = labels(names=HARD, classes=("c" * 256, HARD[2]))
-    shown = printed(raters_tables(crowd, found(crowd), known()), width=80)
+    shown = printed(raters_tables(crowd, found(crowd).raters, known()), width=80)
     scored = Ceiling(against=None, truth=None)
     shown += printed(agreement_tables(crowd, agreed(), scored), width=80)
 

@@ -121,7 +121,7 @@ def test_one_from_the_current_folder_is_trained_and_resumes_exactly(blind, here,
     [
         ("my_teachers:NoNumbers", "its lessons have weight that are no finite numbers"),
         ("my_teachers:OneShort", "its lessons have classes of shape ("),
-        ("my_teachers:NoTeacher", "NoTeacher is no class that derives from"),
+        ("my_teachers:NoTeacher", "this is no class that derives from"),
         ("my_teachers:Absent", "has no attribute 'Absent'; name a module that can be imported"),
         ("absent:Teacher", "No module named 'absent'; name a module that can be imported"),
         ("best", "is not known: choose oracle, baseline,"),
@@ -133,11 +133,12 @@ def test_what_cannot_teach_is_refused_by_its_name(blind, here, method, message):
     assert message in said
 
 
-def test_the_help_names_every_method(monkeypatch):
+def test_the_help_names_every_method():
     said = call("train-reference", "--help")
+    said = "".join(said.replace("│", "").split())
     assert "METHODS" not in said
-    for method in ("oracle", "baseline", "rater:K", "earl", "my_module:MyTeacher"):
-        assert method in said
+    for method in ("oracle", "baseline", "rater:K", "earl", "module:Class"):
+        assert method in said, said
 
 
 def test_lessons_of_some_images_know_nothing_of_the_others(blind):
