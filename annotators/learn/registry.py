@@ -23,9 +23,11 @@ _OURS = {
     "dawid-skene": f"{_PLAIN}:DawidSkene",
     "crowd-layer": "annotators.learn.crowd_layer:CrowdLayer",
     "vote": "annotators.learn.vote:Vote",
-
     "mbem": "annotators.learn.mbem:Mbem",
     "consensus": "annotators.learn.consensus:Consensus",
+    "bdc": "annotators.learn.bdc:Bdc",
+    "bdc-miss": "annotators.learn.bdc_miss:BdcMiss",
+    "ema-teacher": "annotators.learn.ema_teacher:EmaTeacher",
 }
 
 
