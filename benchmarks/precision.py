@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What oneDNN may use, by what a reader calls it.
@@ -30,8 +31,8 @@ PROCESSORS = {
 KINDS = [(precision, refine) for refine in (True, False) for precision in ("bfloat16", "float32")]
 
 
-def stepper(data: Path, precision: str, *, refine: bool) -> Callable[[], object]:
-    """Return what takes a step of a training of EARL's."""
+def measure(data: Path, steps: int) -> None:
+    """Print images a CPU second of every kind of step, as this process sees the processor."""
     import torch
 
     from medmnist_det.folder import Folder
@@ -44,23 +45,21 @@ def stepper(data: Path, precision: str, *, refine: bool) -> Callable[[], object]
     from medmnist_det.reference.recipe import Recipe
 
     torch.set_num_threads(1)
-    recipe = Recipe(precision=precision, refine=refine)  # type: ignore[arg-type]
-    folder = Folder.open(data)
-    known = lessons(folder, "train", recipe.method, recipe.weighting)
+    folder, usual = Folder.open(data), Recipe()
+    known = lessons(folder, "train", usual.method, usual.weighting)
     table = known.label_set
-    pool = Pool(
-        read_images(folder.images("train"), table.images), targets_of(known), known.looked, CPU
-    )
-    anchors = anchors_of(table.labels, SIZES[recipe.model])
-    learner = Learner(recipe, anchors, len(table.classes), CPU)
-    learner.model.train()
-    batches = iter(Batches(pool, recipe.batch, recipe.augmentation, torch.Generator()))
-    return lambda: learner.step(*next(batches), progress=0.5)
+    images = read_images(folder.images("train"), table.images)
+    pool = Pool(images, targets_of(known), known.looked, CPU)
+    anchors = anchors_of(table.labels, SIZES[usual.model])
 
+    def stepper(precision: Any, refine: bool) -> Callable[[], object]:
+        recipe = Recipe(precision=precision, refine=refine)
+        learner = Learner(recipe, anchors, len(table.classes), CPU)
+        learner.model.train()
+        batches = iter(Batches(pool, recipe.batch, recipe.augmentation, torch.Generator()))
+        return lambda: learner.step(*next(batches), progress=0.5)
 
-def measure(data: Path, steps: int) -> None:
-    """Print images a CPU second of every kind of step, as this process sees the processor."""
-    kinds = [stepper(data, precision, refine=refine) for precision, refine in KINDS]
+    kinds = [stepper(precision, refine) for precision, refine in KINDS]
     spent = [0.0] * len(kinds)
     for number in range(steps + 1):
         for k, step in enumerate(kinds):
@@ -68,7 +67,7 @@ def measure(data: Path, steps: int) -> None:
             step()
             if number:
                 spent[k] += time.process_time() - clock
-    print(json.dumps([16 * steps / seconds for seconds in spent]))
+    print(json.dumps([usual.batch * steps / seconds for seconds in spent]))
 
 
 def main() -> None:
