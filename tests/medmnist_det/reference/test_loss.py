@@ -185,6 +185,37 @@ def test_gradients_are_finite_however_wild_the_outputs_and_odd_the_boxes(scale):
     assert all(torch.isfinite(raw.grad).all() for raw in raws)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("term", "column"),
+    [("box", slice(4)), ("objectness", slice(4, 5)), ("classes", slice(5, None))],
+)
+def test_gradients_are_those_of_finite_differences(term, column, seed):
+    net = model().double()
+    taught = Targets(*(one.double() for one in targets(seed, side=32)))
+    raws = [one.detach().double().requires_grad_() for one in outputs(seed, side=32)]
+
+    def value(raws):
+        return getattr(detection_loss(raws, taught, net, LossOptions()), term)
+
+    value(raws).backward()
+    gradients = [raw.grad.clone() for raw in raws]
+    changes = [torch.zeros_like(raw) for raw in raws]
+    for change in changes:
+        change[..., column].normal_()
+    up, down = (
+        value([raw.detach() + far * one for raw, one in zip(raws, changes, strict=True)])
+        for far in (1e-6, -1e-6)
+    )
+    expected = sum((one * by).sum() for one, by in zip(gradients, changes, strict=True))
+    assert abs(expected) > 1e-5
+    torch.testing.assert_close((up - down) / 2e-6, expected, rtol=1e-4, atol=0)
+    # Nothing else is taught by it: the IoU that objectness should be is not to be changed for that.
+    for gradient in gradients:
+        gradient[..., column] = 0
+        assert (gradient == 0).all()
+
+
 def test_a_box_of_an_odd_shape_is_taught_to_the_nearest_anchor():
     net, raws = model(), outputs(5)
     thin = torch.zeros(2, 1, 4)

@@ -194,6 +194,21 @@ def test_every_lesson_is_learned_where_the_detector_itself_sees_it(seed, monkeyp
     assert found == pytest.approx(total / count, rel=1e-4)
 
 
+@pytest.mark.parametrize("part", ["body.0.0.weight", "body.3.0.bias", "line.2.weight", "prior"])
+def test_its_gradient_is_that_of_finite_differences(part):
+    net, (raws, images, targets) = model(), batch(2, number=1)
+    targets = targets._replace(weight=torch.tensor([[2.0], [1.0]]))
+    weight = net.refiner.get_parameter(part)
+    taught(net, raws, images, targets).backward()
+    # In float32: up where it is steepest, far enough to be told from rounding.
+    steep, before = weight.grad / weight.grad.norm(), weight.detach().clone()
+    sides = []
+    for far in (0.01, -0.01):
+        weight.data.copy_(before + far * steep)
+        sides.append(float(taught(net, raws, images, targets).detach()))
+    assert (sides[0] - sides[1]) / 0.02 == pytest.approx(float(weight.grad.norm()), rel=0.02)
+
+
 def test_weights_scale_it_and_copies_of_a_lesson_do_not(monkeypatch):
     monkeypatch.setattr(loss, "_NUDGE", 0.0)
     net, (raws, images, targets) = model(), batch(2, number=1)
