@@ -9,8 +9,9 @@ import numpy as np
 
 from annotators.infer.parts.grouping import Groups
 from annotators.infer.parts.result import Raters
-from annotators.simulate.crowd import draw_annotators, simulate
-from annotators.simulate.options import Preset, crowd_options
+from annotators.simulate.annotator import draw_annotators
+from annotators.simulate.crowd import simulate
+from annotators.simulate.presets import Preset, crowd_options
 from medmnist_det.generation import DIGIT_CLASSES
 from medmnist_det.labels import Error, Images, LabelSet, stack
 from medmnist_det.scenes.composer import BLOCK, SceneOptions, compose_block
@@ -37,7 +38,9 @@ def crowd_of(true: LabelSet, preset: Preset, seed: int, p: float | None) -> tupl
     options = crowd_options(preset, proficiency=None if p is None else [p])
     drawn = draw_annotators(options, len(true.classes), seed)
     labels = simulate(true.labels, true.images, drawn, seed, "train")
-    habits = [one.bias_mean if one.options.box_noise == "biased" else np.zeros(4) for one in drawn]
+    habits = [
+        one.box_law.mean if one.options.box_noise == "biased" else np.zeros(4) for one in drawn
+    ]
     raters = Raters(
         matrix=np.stack([one.matrix for one in drawn]),
         spurious=np.array([one.options.spurious for one in drawn]),

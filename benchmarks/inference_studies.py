@@ -14,7 +14,8 @@ from annotators.infer.parts.em import votes_as_belief
 from annotators.infer.parts.evidence import collect, favourites
 from annotators.infer.parts.grouping import group_boxes
 from annotators.infer.registry import infer
-from annotators.simulate.crowd import draw_annotators, simulate
+from annotators.simulate.annotator import draw_annotators
+from annotators.simulate.crowd import simulate
 from annotators.simulate.matrices import FAMILIES, Family
 from annotators.simulate.options import AnnotatorOptions
 from medmnist_det.labels import LabelSet

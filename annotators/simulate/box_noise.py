@@ -1,4 +1,4 @@
-"""How simulated annotators misplace boxes: three models, each a function of many boxes at once.
+"""How simulated annotators misplace boxes: three laws, each a function of many boxes at once.
 
 All return boxes inside their image, with a positive area, on the grid of 1/65536 pixel.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,13 +16,11 @@ from medmnist_det.boxes import paired_iou, snap
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
+    from annotators.simulate.box_law import BoxLaw
+
     Boxes = Float[np.ndarray, "n 4"]
     Sizes = Float[np.ndarray, "n 2"]  # width and height of the image of every box, pixels
     Rows = Int[np.ndarray, " k"]
-
-BoxNoise = Literal["iou", "gaussian", "biased"]
-BOX_NOISES: tuple[BoxNoise, ...] = get_args(BoxNoise)
-
 
 # From this p on the ball spans less volume than the shells wherever the image does not cut it.
 _BALL_FROM = 0.25
@@ -82,26 +80,30 @@ def gaussian_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generato
     return out
 
 
-def biased_noise(
+def sized_noise(
     boxes: Boxes,
     sizes: Sizes,
-    mean: Float[np.ndarray, " 4"],
-    std: Float[np.ndarray, " 4"],
+    law: BoxLaw,
     rng: np.random.Generator,
+    scale: Float[np.ndarray, " n"] | None = None,
 ) -> Boxes:
-    """Shift and scale each box by errors relative to its own size, and clip it to its image.
+    """Shift and scale each box by normal errors that depend on its side, and clip it to its image.
 
-    The errors are normal: ``mean`` and ``std`` of (x shift / width, y shift / height, width ratio
-    - 1, height ratio - 1), the model of Tan et al. 2024 (BDC) with the shifts taken at the centre.
-    A box that loses its area is drawn again. No mean and no std returns the boxes.
+    The law of every error is that of :class:`BoxLaw`; ``scale`` multiplies the spread of each box's
+    errors. ``biased``, the model of Tan et al. 2024 (BDC) with the shifts taken at the centre, is
+    the case without pixels. A box that loses its area is drawn again. A law without errors returns
+    the boxes.
     """
-    if not mean.any() and not std.any():
+    if not law:
         return boxes.copy()
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     side = boxes[:, 2:] - boxes[:, :2]
+    mean, std = law.relative(side)
+    if scale is not None:
+        std = std * scale[:, None]
 
     def draw(rows: Rows) -> Boxes:
-        error = mean + std * rng.standard_normal((len(rows), 4))
+        error = mean[rows] + std[rows] * rng.standard_normal((len(rows), 4))
         middle = centre[rows] + error[:, :2] * side[rows]
         half = side[rows] * (1 + error[:, 2:]) / 2
         corners = np.concatenate([middle - half, middle + half], axis=1)

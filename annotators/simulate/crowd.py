@@ -3,67 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotators.simulate.box_noise import biased_noise, gaussian_noise, iou_noise
-from annotators.simulate.matrices import dominant, transition_matrix
+from annotators.simulate.annotator import Annotator, draw_annotators
+from annotators.simulate.assignment import BLOCK, Team, assign
+from annotators.simulate.box_noise import gaussian_noise, iou_noise, sized_noise
+from annotators.simulate.matrices import dominant
 from annotators.simulate.options import AnnotatorOptions
-from medmnist_det.boxes import GRID, paired_iou, snap
+from annotators.simulate.realised import realised
+from annotators.simulate.spurious import hallucinate
 from medmnist_det.labels import Error, Images, Labels
 from medmnist_det.streams import stream
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-    from annotators.simulate.matrices import Matrix
-
-# Images that share a stream of random numbers.
-_BLOCK = 4096
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Annotator:
-    """One simulated annotator, fully known."""
-
-    options: AnnotatorOptions
-    #: Class transition matrix over L classes and ``no_obj`` (:mod:`annotators.simulate.matrices`).
-    matrix: Matrix
-    #: Mean and std of the relative errors of boxes, for ``box_noise="biased"`` (else unused).
-    bias_mean: Float[np.ndarray, " 4"]
-    bias_std: Float[np.ndarray, " 4"]
-
-    def describe(self) -> dict[str, Any]:
-        """Return everything about the annotator as plain JSON values."""
-        described = asdict(self.options) | {"matrix": self.matrix.tolist()}
-        if self.options.box_noise == "biased":
-            described |= {"bias_mean": self.bias_mean.tolist(), "bias_std": self.bias_std.tolist()}
-        return described
-
-
-def draw_annotators(
-    options: Sequence[AnnotatorOptions], classes: int, seed: int
-) -> tuple[Annotator, ...]:
-    """Draw the matrices and habits of all annotators; annotator k does not depend on the others.
-
-    Raises InputError where a matrix family is not defined for that number of classes.
-    """
-    annotators = []
-    for k, one in enumerate(options):
-        rng = stream(seed, "annotator", k)
-        matrix = transition_matrix(one.family, classes, one.proficiency, one.spurious, rng)
-        # Half of the variance is the annotator's habit, half differs from box to box. At this scale
-        # the mean IoU with the true box comes out near p.
-        spread = np.full(4, (1 - one.proficiency) / 5 / np.sqrt(2))
-        habit = spread * rng.standard_normal(4)
-        annotators.append(Annotator(options=one, matrix=matrix, bias_mean=habit, bias_std=spread))
-    return tuple(annotators)
-
 
 def simulate(
-    truth: Labels, images: Images, annotators: Sequence[Annotator], seed: int, split: str
+    truth: Labels,
+    images: Images,
+    annotators: Sequence[Annotator],
+    seed: int,
+    split: str,
+    teams: Sequence[Team] = (),
 ) -> Labels:
     """Return what the annotators draw on the images of a split.
 
@@ -72,12 +37,12 @@ def simulate(
     order says nothing about the truth. What annotator k does with an image depends on the seed, the
     split, the block of images around it and the assignment, not on the other annotators.
     """
-    assigned = _assign(annotators, len(images), seed, split)
+    assigned = assign(annotators, len(images), seed, split, teams)
     sizes = np.stack([images.width, images.height], axis=1).astype(np.float64)
     starts = truth.starts
     blocks: list[dict[str, np.ndarray]] = []
-    for block, first in enumerate(range(0, max(1, len(images)), _BLOCK)):
-        last = min(first + _BLOCK, len(images))
+    for block, first in enumerate(range(0, max(1, len(images)), BLOCK)):
+        last = min(first + BLOCK, len(images))
         parts: list[dict[str, np.ndarray]] = []
         for rater, annotator in enumerate(annotators):
             looked = assigned[first:last, rater]
@@ -86,7 +51,8 @@ def simulate(
             rng = stream(seed, "annotate", split, rater, block)
             parts.append(_see_objects(annotator, truth, sizes, rows, rng))
             seen = first + np.flatnonzero(looked)
-            parts.append(_hallucinate(annotator, sizes, seen, len(truth), rng))
+            rate, law = annotator.options.spurious, annotator.spurious_law
+            parts.append(hallucinate(law, annotator.matrix, rate, sizes, seen, len(truth), rng))
             for part in parts[-2:]:
                 part["rater"] = np.full(len(part["image"]), rater)
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -106,32 +72,6 @@ def _by_place(
     place = columns["box"][:, 0] / sizes[columns["image"], 0] * (2**28 - 1)
     key = (columns["image"] * raters + columns["rater"]) << 28 | place.astype(np.int64)
     return np.argsort(key, kind="stable")
-
-
-def _assign(
-    annotators: Sequence[Annotator], images: int, seed: int, split: str
-) -> np.ndarray:  # (images, R) bool
-    """Say who is assigned to which image: systematic sampling with the annotators in random order.
-
-    Every annotator gets an image with the probability that its coverage says, and the number of
-    annotators of an image is as even as can be: the sum of the coverages, rounded down or up. So
-    17 annotators with a coverage of 3/17 give exactly 3 an image.
-    """
-    coverage = np.array([annotator.options.coverage for annotator in annotators])
-    assigned = np.ones((images, len(annotators)), dtype=bool)
-    if (coverage == 1).all():
-        return assigned
-    for block, first in enumerate(range(0, images, _BLOCK)):
-        rng = stream(seed, "assign", split, block)
-        order = np.argsort(rng.random((_BLOCK, len(annotators))), axis=1, kind="stable")
-        # Whole 2**-40ths, so that coverages that should add up to a whole number do.
-        total = np.round(np.cumsum(coverage[order], axis=1) * 2**40) / 2**40
-        total = np.where(abs(total - np.round(total)) < 1e-9, np.round(total), total)
-        crossed = np.floor(total - rng.random((_BLOCK, 1)))
-        chosen = np.diff(crossed, axis=1, prepend=-1) > 0
-        part = assigned[first : first + _BLOCK]
-        np.put_along_axis(part, order[: len(part)], chosen[: len(part)], axis=1)
-    return assigned
 
 
 def _see_objects(
@@ -172,35 +112,8 @@ def _misplace(
             return iou_noise(boxes, sizes, p, rng)
         case "gaussian":
             return gaussian_noise(boxes, sizes, p, rng)
-        case "biased":
-            return biased_noise(boxes, sizes, annotator.bias_mean, annotator.bias_std, rng)
-
-
-def _hallucinate(
-    annotator: Annotator,
-    sizes: Float[np.ndarray, "images 2"],
-    seen: Int[np.ndarray, " k"],
-    objects: int,
-    rng: np.random.Generator,
-) -> dict[str, np.ndarray]:
-    """Return spurious boxes on the images that an annotator has seen.
-
-    Their number is Poisson, their sides are uniform from 1/20 to 1/4 of the image's, their place is
-    uniform, and their class follows the last row of the matrix.
-    """
-    image = np.repeat(seen, rng.poisson(annotator.options.spurious, len(seen)))
-    side = (0.05 + 0.2 * rng.random((len(image), 2))) * sizes[image]
-    side = np.maximum(snap(side), 1 / GRID)
-    corner = snap(rng.random((len(image), 2)) * (sizes[image] - side))
-    law = annotator.matrix[-1, :-1]
-    cumulative = np.cumsum(law) / max(law.sum(), 1e-300)
-    return {
-        "image": image,
-        "box": np.concatenate([corner, corner + side], axis=1),
-        "label": np.searchsorted(cumulative[:-1], rng.random(len(image)), side="right"),
-        "true_object": np.full(len(image), objects),
-        "error": np.full(len(image), int(Error.SPURIOUS)),
-    }
+        case "biased" | "sized":
+            return sized_noise(boxes, sizes, annotator.box_law, rng)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -210,6 +123,8 @@ class SimulatedCrowd:
     annotators: tuple[Annotator, ...]
     seed: int
     class_names: tuple[str, ...]
+    #: Who reads together; empty: everybody by coverage.
+    teams: tuple[Team, ...] = ()
 
     @classmethod
     def of(
@@ -235,18 +150,21 @@ class SimulatedCrowd:
 
     def describe_options(self) -> list[dict[str, Any]]:
         """Return the options of every annotator as plain JSON values."""
-        return [asdict(annotator.options) for annotator in self.annotators]
+        return [annotator.describe_options() for annotator in self.annotators]
 
     def annotate(self, truth: Labels, images: Images, split: str) -> Labels:
         """Return crowd labels with provenance for the true labels of a split."""
-        return simulate(truth, images, self.annotators, self.seed, split)
+        return simulate(truth, images, self.annotators, self.seed, split, self.teams)
 
     def describe(self, truth: Mapping[str, Labels], crowd: Mapping[str, Labels]) -> dict[str, Any]:
         """Return the simulator's truth: matrices, box noise, and the rates that came out."""
         raters = len(self.annotators)
         came_out = {split: realised(truth[split], crowd[split], raters) for split in crowd}
-        return {
-            "classes": [*self.class_names, "no_obj"],
+        described: dict[str, Any] = {"classes": [*self.class_names, "no_obj"]}
+        if self.teams:
+            teams = [([k + 1 for k in team.raters], team.share) for team in self.teams]
+            described["teams"] = [{"raters": ids, "share": share} for ids, share in teams]
+        return described | {
             "annotators": [
                 {"rater_id": rater}
                 | annotator.describe()
@@ -256,38 +174,3 @@ class SimulatedCrowd:
                 )
             ],
         }
-
-
-def realised(truth: Labels, crowd: Labels, raters: int) -> list[dict[str, float | int | None]]:
-    """Return what each annotator did, from the provenance of its boxes.
-
-    Images and objects that it saw, boxes drawn, objects missed, objects under a wrong class,
-    spurious boxes, and the mean IoU with the true boxes (None where it drew no true object).
-    """
-    if crowd.rater is None or crowd.assigned is None or crowd.true_object is None:
-        raise ValueError("these labels come without raters or without provenance")
-    if crowd.error is None:
-        raise ValueError("these labels come without raters or without provenance")
-    objects = np.diff(truth.starts)
-    looked = crowd.assigned[:, 1]
-    images = np.bincount(looked, minlength=raters)
-    seen = np.bincount(looked, objects[crowd.assigned[:, 0]], minlength=raters).astype(np.int64)
-    real = crowd.error != Error.SPURIOUS
-    who = crowd.rater[real]
-    boxes = np.bincount(crowd.rater, minlength=raters)
-    found = np.bincount(who, minlength=raters)
-    wrong = np.bincount(crowd.rater[crowd.error == Error.CLASS], minlength=raters)
-    overlap = paired_iou(crowd.box[real], truth.box[crowd.true_object[real]])
-    total = np.bincount(who, overlap, minlength=raters)
-    return [
-        {
-            "images": int(images[k]),
-            "objects": int(seen[k]),
-            "boxes": int(boxes[k]),
-            "missed": int(seen[k] - found[k]),
-            "wrong_class": int(wrong[k]),
-            "spurious": int(boxes[k] - found[k]),
-            "mean_iou": float(total[k] / found[k]) if found[k] else None,
-        }
-        for k in range(raters)
-    ]

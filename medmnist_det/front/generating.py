@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from annotators.simulate.crowd import SimulatedCrowd
-from annotators.simulate.options import PRESET_IMAGES, crowd_options
+from annotators.simulate.presets import PRESET_IMAGES, crowd_options
 from medmnist_det import generation
 from medmnist_det.arguments import called_from_python
 from medmnist_det.folder import Folder, Layout

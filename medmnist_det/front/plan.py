@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from annotators.simulate.crowd import draw_annotators
-from annotators.simulate.options import AnnotatorOptions, crowd_options
+from annotators.simulate.annotator import draw_annotators
+from annotators.simulate.options import AnnotatorOptions
+from annotators.simulate.presets import crowd_options
 from evaluation.benchmark.budgets import Budget
 from evaluation.benchmark.cells import Setting, Spec
 from medmnist_det.errors import InputError, listed, shown

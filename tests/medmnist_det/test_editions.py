@@ -3,7 +3,7 @@
 import pytest
 
 from annotators.simulate.crowd import SimulatedCrowd
-from annotators.simulate.options import crowd_options
+from annotators.simulate.presets import crowd_options
 from medmnist_det.errors import InputError
 from medmnist_det.generation import DIGIT_CLASSES, Plan, generate
 from medmnist_det.hashes import EDITIONS

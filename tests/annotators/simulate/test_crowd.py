@@ -3,9 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from annotators.simulate.crowd import draw_annotators, realised, simulate
+from annotators.simulate.annotator import draw_annotators
+from annotators.simulate.crowd import simulate
 from annotators.simulate.matrices import FAMILIES
-from annotators.simulate.options import AnnotatorOptions, crowd_options
+from annotators.simulate.options import AnnotatorOptions
+from annotators.simulate.presets import crowd_options
+from annotators.simulate.realised import realised
 from medmnist_det.boxes import paired_iou
 from medmnist_det.labels import Error, Images, Labels
 from tests.conftest import random_truth
