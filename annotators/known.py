@@ -15,18 +15,22 @@ from medmnist_det.labels import LabelSet
 def read_known_raters(path: Path, crowd: LabelSet) -> Raters:
     """Return the annotators behind simulated crowd labels as they are, in the crowd's order.
 
-    The frequency of the classes is taken as even. Boxes of annotators without habits have no bias;
-    their spread is not a number that the file holds, so that it is None for all unless all have
-    habits. Raises InputError for a file that is not the simulator's, and for one of other raters or
-    other classes than the crowd's.
+    As far as labels show them: of annotators who copy, of look-alikes and of habits in pixels, what
+    they report in the mean. The frequency of the classes is taken as even. Boxes of annotators
+    without habits have no bias; their spread is not a number that the file holds, so that it is
+    None for all unless all have habits. Raises InputError for a file that is not the simulator's,
+    and for one of other raters or other classes than the crowd's.
     """
     content = read_json(path)
     try:
         rows = content["annotators"]
-        matrix = np.array([row["matrix"] for row in rows], dtype=np.float64)
-        spurious = np.array([row["spurious"] for row in rows], dtype=np.float64)
-        bias = np.array([row.get("bias_mean", [0.0] * 4) for row in rows], dtype=np.float64)
-        spread = [row.get("bias_std") for row in rows]
+        # What they report in the mean is all that can be recovered from their labels.
+        told = [row | row.get("reported", {}) for row in rows]
+        matrix = np.array([row["matrix"] for row in told], dtype=np.float64)
+        spurious = np.array([row["spurious"] for row in told], dtype=np.float64)
+        habits = [row.get("box_bias", row.get("bias_mean")) or [0.0] * 4 for row in told]
+        bias = np.array(habits, dtype=np.float64)
+        spread = [None if "bias_std_px" in row else row.get("bias_std") for row in rows]
         known = None if None in spread else np.array(spread, dtype=np.float64)
         classes, place = matrix.shape[2] - 1, {row["rater_id"]: k for k, row in enumerate(rows)}
         names = tuple(content["classes"][:-1])

@@ -15,6 +15,7 @@ from medmnist_det.formats.coco import read_coco
 from medmnist_det.fused import Fused, details_file, read_fused
 from medmnist_det.hashes import EDITIONS, label_hash, options_hash
 from medmnist_det.labels import CROWD_SPLITS, SPLITS, Error, Labels, LabelSet, Split
+from medmnist_det.provenance import OF_BOXES
 
 #: Version of the layout. Readers refuse others.
 FORMAT = 2
@@ -160,7 +161,7 @@ class Folder(Layout):
         content = read_json(file)
         nothing = self.manifest["counts"][split]["objects"]
         try:
-            rows, kinds = content["true_annotation_id"], content["error"]
+            rows, kinds = (content[name] for name in OF_BOXES)
             found = np.array([nothing if key is None else key - 1 for key in rows], dtype=np.int64)
             error = np.array([Error[kind.upper()] for kind in kinds], dtype=np.int64)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:

@@ -90,20 +90,23 @@ def _bytes(column: np.ndarray | None) -> bytes:
     return b"|" + column.astype(column.dtype.newbyteorder("<")).tobytes()
 
 
+def values_hash(values: dict[str, Any]) -> str:
+    """Return the hash of plain JSON values, whatever the order of their keys."""
+    return hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
 def fingerprint(hashes: dict[str, Any]) -> str:
     """Return the one hash by which a data set is known: of all pixels and labels.
 
     The simulator's matrices are left out: their last bits depend on the platform's logarithm, those
     of the labels do not.
     """
-    content = {split: hashes[split] for split in SPLITS if split in hashes}
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return values_hash({split: hashes[split] for split in SPLITS if split in hashes})
 
 
 def options_hash(described: dict[str, Any]) -> str:
     """Return the hash of what was asked for: the options and the digits of a manifest."""
-    asked = {"options": described["options"], "digits": described["digits"]["sha256"]}
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return values_hash({"options": described["options"], "digits": described["digits"]["sha256"]})
 
 
 def file_hash(path: Path) -> str:
@@ -113,5 +116,4 @@ def file_hash(path: Path) -> str:
 
 def seal(manifest: dict[str, Any]) -> str:
     """Return the hash of all that a manifest says, but for the seal itself."""
-    content = {key: value for key, value in manifest.items() if key != "seal"}
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return values_hash({key: value for key, value in manifest.items() if key != "seal"})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from annotators.simulate.box_law import BoxLaw, drawn_law
+from annotators.simulate.copying import copying_order
 from annotators.simulate.matrices import transition_matrix
 from annotators.simulate.options import FITTED, AnnotatorOptions
 from annotators.simulate.spurious import SpuriousLaw
@@ -40,7 +41,7 @@ class Annotator:
 
     def describe(self) -> dict[str, Any]:
         """Return everything about the annotator as plain JSON values."""
-        described = {} if self.name is None else {"name": self.name}
+        described: dict[str, Any] = {} if self.name is None else {"name": self.name}
         described |= self.options.described() | {"matrix": self.matrix.tolist()}
         if self.options.box_noise in ("biased", "sized"):
             described |= self.box_law.described(pixels=self.options.box_noise == "sized")
@@ -54,8 +55,10 @@ def draw_annotators(
 ) -> tuple[Annotator, ...]:
     """Draw the matrices and habits of all annotators; annotator k does not depend on the others.
 
-    Raises InputError where a matrix family is not defined for that number of classes.
+    Raises InputError where a matrix family is not defined for that number of classes, and for
+    annotators who copy from nobody, from themselves or in a circle.
     """
+    copying_order(options)
     annotators = []
     for k, one in enumerate(options):
         if one.family == FITTED:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medmnist_det.labels import Labels
 from medmnist_det.streams import stream
 
 if TYPE_CHECKING:
@@ -17,6 +18,25 @@ if TYPE_CHECKING:
 
 #: Images that share a stream of random numbers.
 BLOCK = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Images that share a stream of random numbers, and the objects in them."""
+
+    number: int
+    images: slice
+    objects: slice
+
+
+def blocks_of(truth: Labels) -> list[Block]:
+    """Return all blocks of a split; one without an image for no image."""
+    found = []
+    for number, first in enumerate(range(0, max(1, truth.images), BLOCK)):
+        images = slice(first, min(first + BLOCK, truth.images))
+        objects = slice(*truth.starts[[images.start, images.stop]].tolist())
+        found.append(Block(number=number, images=images, objects=objects))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

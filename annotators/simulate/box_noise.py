@@ -26,26 +26,36 @@ if TYPE_CHECKING:
 _BALL_FROM = 0.25
 
 
-def iou_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generator) -> Boxes:
+def iou_noise(
+    boxes: Boxes,
+    sizes: Sizes,
+    p: float,
+    rng: np.random.Generator,
+    scale: Float[np.ndarray, " n"] | None = None,
+) -> Boxes:
     """Draw each box uniformly from all boxes of its image whose IoU with the true box exceeds p.
 
     Le et al. 2023 ask for IoU > p; that the law is uniform, and over boxes inside the image, is our
     reading: it is the only one with a meaning down to p = 0 (docs/decisions.md). The inequality is
     strict, also for the boxes as stored. p = 1 returns the boxes. True boxes lie in their images
-    and have an area.
+    and have an area. ``scale`` multiplies the radius 1/p - 1 of each box's ball of boxes: its p is
+    then 1 / (1 + scale (1/p - 1)).
 
     Exact rejection from one of two proposals, for each box from the one that spans less volume.
     """
     if p >= 1:
         return boxes.copy()
-    ball = _Ball(boxes, sizes, p)
-    whole = ball.whole() if p >= _BALL_FROM else np.zeros(len(boxes), dtype=bool)
+    least = np.full(len(boxes), p)
+    if scale is not None and p > 0:
+        least = 1 / (1 + scale * (1 / p - 1))
+    ball = _Ball(boxes, sizes, least)
+    whole = ball.whole() & (least >= _BALL_FROM)
     cut = np.flatnonzero(~whole)
-    shells = _Shells(boxes.take(cut, axis=0), sizes.take(cut, axis=0), p)
+    shells = _Shells(boxes.take(cut, axis=0), sizes.take(cut, axis=0), least.take(cut))
     narrow = ball.volume(cut) > shells.volumes[:, -1]
 
     def enough(rows: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
-        return paired_iou(boxes.take(rows, axis=0), drawn) > p
+        return paired_iou(boxes.take(rows, axis=0), drawn) > least.take(rows)
 
     def enough_inside(rows: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
         x_min, y_min, x_max, y_max = drawn.T
@@ -61,15 +71,24 @@ def iou_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generator) ->
     return out
 
 
-def gaussian_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generator) -> Boxes:
+def gaussian_noise(
+    boxes: Boxes,
+    sizes: Sizes,
+    p: float,
+    rng: np.random.Generator,
+    scale: Float[np.ndarray, " n"] | None = None,
+) -> Boxes:
     """Move each corner by independent normal noise of (1 - p) / 10 of the image's side, and clip.
 
     This is what the published code of Le et al. does. Unlike there, boxes keep their fractions of a
-    pixel, and one that is turned inside out is drawn again. p = 1 returns the boxes.
+    pixel, and one that is turned inside out is drawn again. p = 1 returns the boxes. ``scale``
+    multiplies the spread of each box.
     """
     if p >= 1:
         return boxes.copy()
     spread = (1 - p) * 0.1 * sizes[:, [0, 1, 0, 1]]
+    if scale is not None:
+        spread = spread * scale[:, None]
 
     def draw(rows: Rows) -> Boxes:
         noisy = boxes[rows] + spread[rows] * rng.standard_normal((len(rows), 4))
@@ -157,10 +176,10 @@ class _Ball:
     Ix + Iy + Ox + Oy. Good for large p: at p = .8 seven of ten proposals are accepted.
     """
 
-    def __init__(self, boxes: Boxes, sizes: Sizes, p: float) -> None:
+    def __init__(self, boxes: Boxes, sizes: Sizes, p: Float[np.ndarray, " n"]) -> None:
         side = boxes[:, 2:] - boxes[:, :2]
         self.boxes = boxes
-        self.radius = (1 / max(p, 1e-9) - 1) * side[:, [0, 1, 0, 1]]
+        self.radius = (1 / np.maximum(p, 1e-9) - 1)[:, None] * side[:, [0, 1, 0, 1]]
         self.room = boxes.copy()
         np.subtract(sizes, boxes[:, 2:], out=self.room[:, 2:])
         # No box lies beyond a side that touches the image's edge: it can only move inwards.
@@ -220,17 +239,17 @@ class _Shells:
     the ball is nearly empty, and in narrow places; at p = 0 the image is the only bound.
     """
 
-    def __init__(self, boxes: Boxes, sizes: Sizes, p: float) -> None:
+    def __init__(self, boxes: Boxes, sizes: Sizes, p: Float[np.ndarray, " n"]) -> None:
         self.side = boxes[:, 2:] - boxes[:, :2]
-        largest = np.minimum(sizes / self.side, 1 / max(p, 1e-9))  # in units of the true box
+        p = p[:, None]
+        largest = np.minimum(sizes / self.side, 1 / np.maximum(p, 1e-9))  # in units of the true box
         self.scale = 2.0 ** np.arange(1 + int(np.log2(largest[:, 0].max(initial=1))))  # 2**k
-        longest = np.minimum(
-            np.stack([2 * self.scale, 1 / np.maximum(p * self.scale, 1e-9)], axis=1),
-            largest[:, None],
-        )  # (n, K, 2)
+        height = 1 / np.maximum(p * self.scale, 1e-9)
+        longest = np.stack([np.broadcast_to(2 * self.scale, height.shape), height], axis=2)
+        np.minimum(longest, largest[:, None], out=longest)  # (n, K, 2)
         # Along one axis IoU > p lets a side move inwards by 1 - p, and outwards by (l - p)/(1 + p)
         # while the length stays below l.
-        out = self.side[:, None] * (longest - p) / (1 + p)
+        out = self.side[:, None] * (longest - p[:, None]) / (1 + p[:, None])
         inner = np.concatenate([boxes[:, :2], boxes[:, 2:]], axis=1)
         inner += (1 - p) * self.side[:, [0, 1, 0, 1]] * np.array([1, 1, -1, -1])
         self.low = np.concatenate(

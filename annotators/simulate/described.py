@@ -11,7 +11,7 @@ The file is an ``annotators.json`` of ``generate``, ``annotate`` or ``fit``, or 
     teams        where images are read by teams: objects with ``raters`` (their ids) and ``share``
                  of the images; shares sum to 1
 
-``realised``, ``fitted`` and ``difficulty`` are remarks about what was measured, and are not read.
+``realised``, ``reported``, ``fitted`` and ``difficulty`` are remarks, and are not read.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import orjson
 from annotators.simulate.annotator import Annotator
 from annotators.simulate.assignment import Team
 from annotators.simulate.box_law import BoxLaw
+from annotators.simulate.copying import copying_order
 from annotators.simulate.options import AnnotatorOptions
 from annotators.simulate.presets import MOST_ANNOTATORS
 from annotators.simulate.spurious import SpuriousLaw
@@ -35,7 +36,7 @@ from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.files import read_json
 
 #: What describes no law: rates that came out, and what a fit says about its own estimates.
-REMARKS = ("realised", "fitted", "difficulty")
+REMARKS = ("realised", "reported", "fitted", "difficulty")
 
 # Rows of a matrix, and shares of teams, sum to 1 but for so much: more is no rounding.
 _ROUNDING = 1e-6
@@ -65,7 +66,7 @@ def read_described(path: Path, class_names: Sequence[str]) -> Described:
             f"{path}: has no list 'annotators'; name an annotators.json that generate, annotate or "
             "fit wrote"
         )
-    _refuse_strange(f"{path}", content, {"classes", "annotators", "teams", *REMARKS[1:]})
+    _refuse_strange(f"{path}", content, {"classes", "annotators", "teams", "fitted", "difficulty"})
     names = content.get("classes")
     if names != [*class_names, "no_obj"]:
         theirs = names[:-1] if isinstance(names, list) else names
@@ -94,6 +95,10 @@ def read_described(path: Path, class_names: Sequence[str]) -> Described:
         _annotator(f"{path}, annotator {shown(row['rater_id'])}", row, len(class_names), number)
         for row in rows
     )
+    try:
+        copying_order([one.options for one in found])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     sources = {"classes": names, "teams": content.get("teams", [])}
     found = tuple(
         replace(one, source=_hash(row | sources)) for one, row in zip(found, rows, strict=True)

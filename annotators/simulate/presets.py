@@ -87,6 +87,7 @@ def crowd_options(
         crowd = (crowd[0],) * annotators
         if preset == "sparse":  # stays at one annotator an image
             crowd = (replace(crowd[0], coverage=1 / annotators),) * annotators
+    each: dict[str, list[Any]] = {}
     for name, given in values.items():
         if given is None:
             continue
@@ -95,6 +96,30 @@ def crowd_options(
                 f"{flag(name)} has {len(given)} values for {len(crowd)} annotators: give one "
                 f"value, or {len(crowd)} separated by commas"
             )
-        each = list(given) * (len(crowd) // len(given))
-        crowd = tuple(replace(one, **{name: v}) for one, v in zip(crowd, each, strict=True))
+        each[name] = list(given) * (len(crowd) // len(given))
+    if "copies" in each:
+        alike = len(values["copies"] or ()) == 1
+        each |= _taught(each["copies"], each.get("copies_from"), but_the_copied=alike)
+    crowd = tuple(
+        replace(one, **{name: column[k] for name, column in each.items()})
+        for k, one in enumerate(crowd)
+    )
+    for name in ("copies_from", "corrects"):
+        if name in each and not any(one.copies for one in crowd):
+            raise InputError(f"{flag(name)} means nothing where nobody copies: add --copies")
     return crowd
+
+
+def _taught(
+    copies: list[float], copied: list[Any] | None, *, but_the_copied: bool
+) -> dict[str, list[Any]]:
+    """Return how much everybody copies, and from whom: the first annotator, where nobody is named.
+
+    ``but_the_copied`` leaves out the one who is copied by all: one value is for the others.
+    """
+    copied = [1] * len(copies) if copied is None else copied
+    if but_the_copied and len(copies) > 1 and len(set(copied)) == 1:
+        copies = [0.0 if k + 1 == copied[0] else share for k, share in enumerate(copies)]
+    # Who copies nothing has nobody to name, so that one crowd has one description.
+    named = [who if share else None for who, share in zip(copied, copies, strict=True)]
+    return {"copies": copies, "copies_from": named}

@@ -25,7 +25,10 @@ from medmnist_det.terminal.option_text import whole_numbers
 _PLUS = "+"
 
 #: The options of annotators that a sweep may change, beside their number.
-SWEPT = ("annotators", "proficiency", "family", "box-noise", "spurious", "coverage")
+SWEPT = (
+    "annotators", "proficiency", "family", "box-noise", "spurious", "coverage", "difficulty",
+    "copies", "corrects", "drift", "splits", "merges",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
