@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,16 +24,8 @@ def read_known_raters(path: Path, crowd: LabelSet) -> Raters:
     """
     content = read_json(path)
     try:
-        rows = content["annotators"]
-        # What they report in the mean is all that can be recovered from their labels.
-        told = [row | row.get("reported", {}) for row in rows]
-        matrix = np.array([row["matrix"] for row in told], dtype=np.float64)
-        spurious = np.array([row["spurious"] for row in told], dtype=np.float64)
-        habits = [row.get("box_bias", row.get("bias_mean")) or [0.0] * 4 for row in told]
-        bias = np.array(habits, dtype=np.float64)
-        spread = [None if "bias_std_px" in row else row.get("bias_std") for row in rows]
-        known = None if None in spread else np.array(spread, dtype=np.float64)
-        classes, place = matrix.shape[2] - 1, {row["rater_id"]: k for k, row in enumerate(rows)}
+        found = known_raters(content)
+        place = {row["rater_id"]: k for k, row in enumerate(content["annotators"])}
         names = tuple(content["classes"][:-1])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(
@@ -49,11 +42,25 @@ def read_known_raters(path: Path, crowd: LabelSet) -> Raters:
             f"{path}: is about the classes {listed(names)}, the crowd labels have "
             f"{listed(crowd.classes.names)}; put the file there that was written with them"
         )
-    found = Raters(
-        matrix=matrix,
-        spurious=spurious,
-        prior=np.full(classes, 1 / classes),
-        box_bias=bias,
-        box_spread=known,
-    )
     return found.select([place[rater] for rater in crowd.raters or ()])
+
+
+def known_raters(described: dict[str, Any]) -> Raters:
+    """Return the annotators of a description, the content of ``annotators.json``.
+
+    Raises KeyError, TypeError, ValueError or IndexError for one that is none.
+    """
+    rows = described["annotators"]
+    # What they report in the mean is all that can be recovered from their labels.
+    told = [row | row.get("reported", {}) for row in rows]
+    matrix = np.array([row["matrix"] for row in told], dtype=np.float64)
+    habits = [row.get("box_bias", row.get("bias_mean")) or [0.0] * 4 for row in told]
+    spread = [None if "bias_std_px" in row else row.get("bias_std") for row in rows]
+    classes = matrix.shape[2] - 1
+    return Raters(
+        matrix=matrix,
+        spurious=np.array([row["spurious"] for row in told], dtype=np.float64),
+        prior=np.full(classes, 1 / classes),
+        box_bias=np.array(habits, dtype=np.float64),
+        box_spread=None if None in spread else np.array(spread, dtype=np.float64),
+    )

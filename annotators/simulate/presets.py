@@ -13,7 +13,16 @@ from medmnist_det.errors import InputError, shown
 MOST_ANNOTATORS = 1000
 
 Preset = Literal[
-    "paper", "paper-code", "experts-and-novices", "crowd", "radiology", "adversary", "sparse"
+    "paper",
+    "paper-code",
+    "experts-and-novices",
+    "crowd",
+    "radiology",
+    "adversary",
+    "sparse",
+    "hard",
+    "students",
+    "tired",
 ]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
@@ -64,6 +73,23 @@ def preset_crowd(preset: Preset) -> tuple[AnnotatorOptions, ...]:
             return (one(family="uniform"),) * 4 + (one(family="adversarial"),)
         case "sparse":  # Tanno et al.: one label an image
             return (one(coverage=1 / 5),) * 5
+        case "hard":  # errors gather on hard objects, and follow how these look
+            return (one(family="instance", difficulty=0.5),) * 3
+        case "students":  # a teacher with a habit, three who copy it, two who judge for themselves
+            teacher = one(proficiency=0.75, family="pairwise-flipper", box_noise="sized")
+            student = replace(teacher, family="uniform", copies=0.8, copies_from=1, corrects=0.3)
+            alone = replace(teacher, family="uniform", proficiency=0.9)
+            return (teacher, *(student,) * 3, *(alone,) * 2)
+        case "tired":  # three who tire, one who learns; touching objects and parts are mistaken
+            tired = one(
+                family="uniform",
+                box_noise="sized",
+                spurious=0.1,
+                drift=0.8,
+                splits=0.03,
+                merges=0.3,
+            )
+            return (tired, tired, replace(tired, drift=0.4), replace(tired, drift=-0.6))
     raise InputError(f"--preset {shown(preset)} is not known: choose {', '.join(PRESETS)}")
 
 
