@@ -192,7 +192,8 @@ _DigitsRoot = Annotated[
 _Preset = Annotated[
     str,
     typer.Option(
-        help="paper, paper-code, experts-and-novices, crowd, radiology, adversary or sparse."
+        help="paper, paper-code, experts-and-novices, crowd, radiology, adversary, sparse, hard, "
+        "students or tired."
     ),
 ]
 
@@ -431,7 +432,11 @@ def export(
     to: Annotated[_Format, typer.Option("--format", help="yolo, voc or csv.")] = "yolo",
     data: _Data = Path("med-mnist"),
     labels: Annotated[
-        str, typer.Option(help="truth, crowd, rater:K or fused:METHOD, of every split that has it.")
+        str,
+        typer.Option(
+            help="truth, crowd, rater:K, fused:METHOD, or best, worst, random (a rater an image), "
+            "best-rater, worst-rater, random-rater; of every split that has it."
+        ),
     ] = "truth",
 ) -> None:
     """Write a data set for other tools.

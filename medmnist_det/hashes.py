@@ -1,4 +1,4 @@
-"""What a data set is known by: hashes of pixels, labels and options, and the frozen editions."""
+"""What a data set is known by: hashes of pixels, labels and options."""
 
 from __future__ import annotations
 
@@ -16,19 +16,6 @@ from medmnist_det.labels import SPLITS, Labels, LabelSet
 
 if TYPE_CHECKING:
     from jaxtyping import UInt8
-
-#: Data sets that are the same for everybody: name and fingerprint, by :func:`options_hash`.
-EDITIONS = {
-    "9a590aef14c201171d0c0b1983e04639f962945936e6dcbb51ee1c1ecc83c6f2": (
-        "paper preset, MNIST, seed 0",
-        "0f1a29633da43df7ebb55c5c7cbf271bea6f87f1d4132dc6e0fec6a2cf89cfe6",
-    ),
-    "b477b11b3c626c1c4cded2dfbac8ed35bb327a3e9317ac2993dc1443ab7bc768": (
-        "paper preset, optdigits, seed 0",
-        "a28814d62d9da72344f99770420c67edf09582e0001be2c09552bfd04e17ac94",
-    ),
-}
-
 
 #: Bytes of :func:`image_digest`.
 DIGEST_BYTES = 16

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from medmnist_det.croissant import check_croissant
+from medmnist_det.editions import EDITIONS
 from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.files import inside, naming, read_bytes, read_json
 from medmnist_det.folder import Folder, count
@@ -18,7 +19,6 @@ from medmnist_det.formats.png import read_grey
 from medmnist_det.fused import details_file, read_fused
 from medmnist_det.hashes import (
     DIGEST_BYTES,
-    EDITIONS,
     content_hash,
     file_hash,
     fingerprint,

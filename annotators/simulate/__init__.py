@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from annotators.simulate.options import AnnotatorOptions as AnnotatorOptions
     from annotators.simulate.presets import PRESETS as PRESETS
     from annotators.simulate.presets import crowd_options as crowd_options
-    from annotators.simulate.realised import realised as realised
+    from annotators.simulate.rates import realised as realised
 
 __all__ = [
     "Annotator",
@@ -42,7 +42,7 @@ __getattr__, __dir__ = face(
         "SimulatedCrowd": "annotators.simulate.crowd",
         "crowd_options": "annotators.simulate.presets",
         "draw_annotators": "annotators.simulate.annotator",
-        "realised": "annotators.simulate.realised",
+        "realised": "annotators.simulate.rates",
         "simulate": "annotators.simulate.crowd",
         "transition_matrix": "annotators.simulate.matrices",
     },

@@ -18,7 +18,7 @@ from annotators.simulate.matrices import dominant
 from annotators.simulate.options import AnnotatorOptions
 from annotators.simulate.outcomes import reported, spread_factor
 from annotators.simulate.partition import merge, split_up
-from annotators.simulate.realised import realised
+from annotators.simulate.rates import realised
 from annotators.simulate.shared import Shared
 from annotators.simulate.spurious import hallucinate
 from medmnist_det.labels import Error, Images, Labels

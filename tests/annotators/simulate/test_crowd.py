@@ -8,7 +8,7 @@ from annotators.simulate.crowd import simulate
 from annotators.simulate.matrices import FAMILIES
 from annotators.simulate.options import AnnotatorOptions
 from annotators.simulate.presets import crowd_options
-from annotators.simulate.realised import realised
+from annotators.simulate.rates import realised
 from medmnist_det.boxes import paired_iou
 from medmnist_det.labels import Error, Images, Labels
 from tests.conftest import random_truth
