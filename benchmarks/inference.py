@@ -1,7 +1,8 @@
 """Every figure of docs/inference.md: methods x presets, grouping, few raters, calibration, speed.
 
 python benchmarks/inference.py [--quick] [--shared FOLDER]
-    [--only grouping|presets|few-raters|calibration|agreeing|speed|vindr]
+    [--only grouping|presets|few-raters|calibration|agreeing|dependence|speed|vindr]
+    [--presets "hard;students"]
 
 Truth inference only: scenes are composed as in generate, but no image is rendered or written.
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from inference_crowds import CROWDED, PRESETS, crowd_of, digits_of, scenes, tables
+from inference_dependence import dependence
 from inference_studies import agreeing, calibration, few_raters
 
 from annotators.alpha import agreement
@@ -33,7 +35,16 @@ from medmnist_det.labels import Error, Labels, LabelSet, stack
 from medmnist_det.scenes.composer import SceneOptions
 from medmnist_det.scenes.digits import Digits
 
-STUDIES = ("grouping", "speed", "vindr", "calibration", "agreeing", "few-raters", "presets")
+STUDIES = (
+    "dependence",
+    "grouping",
+    "speed",
+    "vindr",
+    "calibration",
+    "agreeing",
+    "few-raters",
+    "presets",
+)
 METHODS = ("majority-vote", "wbf", "wbf-agnostic", "dawid-skene", "bayes-truth")
 
 
@@ -274,6 +285,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         agreeing(digits, images, seeds)
     if options.only in (None, "few-raters"):
         few_raters(digits, 3 * images // 5, 2 * seeds)
+    if options.only in (None, "dependence"):
+        dependence(digits, images, seeds)
     if options.only in (None, "presets"):
         presets(digits, images, seeds)
 
