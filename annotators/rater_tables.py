@@ -182,8 +182,9 @@ def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Grou
 
 # What stands below the table where raters have boxes in common.
 _SAME = (
-    "same box: of the rater's boxes, those that the rater under 'as' has to the last digit; who "
-    "draws freely hits none, so that such labels began as another's, and agree for that reason"
+    "same box: of the rater's boxes, those that the rater under 'as' has, too, to\n"
+    "the last digit. Who draws freely hits none: such labels began as another's,\n"
+    "and agree for that reason\n"
 )
 
 
