@@ -129,15 +129,67 @@ _Family = Annotated[
     str | None,
     typer.Option(
         help="Transition matrices: random, uniform, hammer-spammer, pairwise-flipper, structured, "
-        f"ordered, adversarial, average. {_EACH}"
+        f"ordered, adversarial, average, instance. {_EACH}"
     ),
 ]
 _BoxNoise = Annotated[
-    str | None, typer.Option(help=f"Misplaced boxes: iou, gaussian, biased. {_EACH}")
+    str | None, typer.Option(help=f"Misplaced boxes: iou, gaussian, biased, sized. {_EACH}")
 ]
 _Spurious = Annotated[str | None, typer.Option(help=f"Mean spurious boxes an image. {_EACH}")]
 _Coverage = Annotated[
     str | None, typer.Option(help=f"Share of images that the annotator labels. {_EACH}")
+]
+_Difficulty = Annotated[
+    str | None,
+    typer.Option(help=f"How far errors gather on objects hard for all, 0 to 1. {_EACH}"),
+]
+_Copies = Annotated[
+    str | None,
+    typer.Option(
+        help="Share of images on which the annotator starts from another's labels, 0 to 1. One "
+        "value for all but the one who is copied, or one for each annotator."
+    ),
+]
+_CopiesFrom = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Number of the annotator who is copied. {_EACH}", show_default="the first one"
+    ),
+]
+_Corrects = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Share of copied labels that is judged afresh, 0 to 1. {_EACH}", show_default="0.3"
+    ),
+]
+_Drift = Annotated[
+    str | None,
+    typer.Option(
+        help="How errors change along the annotator's images: 1 much fatigue, -1 much learning. "
+        f"{_EACH}"
+    ),
+]
+_SplitsUp = Annotated[
+    str | None, typer.Option(help=f"Probability that an object is drawn as two boxes. {_EACH}")
+]
+_Merges = Annotated[
+    str | None,
+    typer.Option(help=f"Probability that two objects that touch are drawn as one. {_EACH}"),
+]
+_Hand = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Box noise sized: standard deviation of an edge in pixels. {_EACH}",
+        show_default="5 (1 - p)",
+    ),
+]
+_Habit = Annotated[
+    str | None,
+    typer.Option(help=f"Box noise sized: own, none, loose, tight, shifted. {_EACH}"),
+]
+_AnnotatorsFrom = Annotated[
+    Path | None,
+    typer.Option(help="An annotators.json: simulates the annotators that it describes."),
 ]
 _Seed = Annotated[int, typer.Option(help="The same seed gives the same data everywhere.")]
 _SplitOption = Annotated[_Split, typer.Option(help="train, val or test.")]
@@ -154,7 +206,8 @@ _DigitsRoot = Annotated[
 _Preset = Annotated[
     str,
     typer.Option(
-        help="paper, paper-code, experts-and-novices, crowd, radiology, adversary or sparse."
+        help="paper, paper-code, experts-and-novices, crowd, radiology, adversary, sparse, hard, "
+        "students or tired."
     ),
 ]
 
@@ -176,6 +229,16 @@ def generate(
     box_noise: _BoxNoise = None,
     spurious: _Spurious = None,
     coverage: _Coverage = None,
+    difficulty: _Difficulty = None,
+    copies: _Copies = None,
+    copies_from: _CopiesFrom = None,
+    corrects: _Corrects = None,
+    drift: _Drift = None,
+    splits: _SplitsUp = None,
+    merges: _Merges = None,
+    hand: _Hand = None,
+    habit: _Habit = None,
+    annotators_from: _AnnotatorsFrom = None,
     train: Annotated[int | None, typer.Option(help="Training images.")] = None,
     val: Annotated[int | None, typer.Option(help="Validation images.")] = None,
     test: Annotated[int | None, typer.Option(help="Test images.")] = None,
@@ -208,10 +271,12 @@ def generate(
     from medmnist_det.terminal.summary import summary
 
     plan, simulated = planned(
-        preset=preset, annotators=annotators, proficiency=proficiency, family=family,
-        box_noise=box_noise, spurious=spurious, coverage=coverage, train=train, val=val, test=test,
-        canvas=canvas, side=side, count=count, empty=empty, max_iou=max_iou,
-        background=background, seed=seed,
+        train=train, val=val, test=test, canvas=canvas, side=side, count=count, empty=empty,
+        max_iou=max_iou, background=background, seed=seed, preset=preset, annotators=annotators,
+        annotators_from=annotators_from, proficiency=proficiency, family=family,
+        box_noise=box_noise, spurious=spurious, coverage=coverage, difficulty=difficulty,
+        copies=copies, copies_from=copies_from, corrects=corrects, drift=drift, splits=splits,
+        merges=merges, hand=hand, habit=habit,
     )  # fmt: skip
     with err.status("Fetching digits ..."):
         pool = load_digits(digits, digits_root)
@@ -238,6 +303,16 @@ def annotate(
     box_noise: _BoxNoise = None,
     spurious: _Spurious = None,
     coverage: _Coverage = None,
+    difficulty: _Difficulty = None,
+    copies: _Copies = None,
+    copies_from: _CopiesFrom = None,
+    corrects: _Corrects = None,
+    drift: _Drift = None,
+    splits: _SplitsUp = None,
+    merges: _Merges = None,
+    hand: _Hand = None,
+    habit: _Habit = None,
+    annotators_from: _AnnotatorsFrom = None,
     seed: _Seed = 0,
 ) -> None:
     """Let simulated annotators label any COCO data set.
@@ -259,8 +334,10 @@ def annotate(
     label_set = read_coco(truth)
     simulated = crowd_of(
         label_set.classes.names, seed, preset=preset, annotators=annotators,
-        proficiency=proficiency, family=family, box_noise=box_noise, spurious=spurious,
-        coverage=coverage,
+        annotators_from=annotators_from, proficiency=proficiency, family=family,
+        box_noise=box_noise, spurious=spurious, coverage=coverage, difficulty=difficulty,
+        copies=copies, copies_from=copies_from, corrects=corrects, drift=drift, splits=splits,
+        merges=merges, hand=hand, habit=habit,
     )  # fmt: skip
     with err.status("Annotating ..."):
         drawn = make(out, label_set, simulated)
@@ -369,7 +446,11 @@ def export(
     to: Annotated[_Format, typer.Option("--format", help="yolo, voc or csv.")] = "yolo",
     data: _Data = Path("med-mnist"),
     labels: Annotated[
-        str, typer.Option(help="truth, crowd, rater:K or fused:METHOD, of every split that has it.")
+        str,
+        typer.Option(
+            help="truth, crowd, rater:K, fused:METHOD, or best, worst, random (a rater an image), "
+            "best-rater, worst-rater, random-rater; of every split that has it."
+        ),
     ] = "truth",
 ) -> None:
     """Write a data set for other tools.
@@ -879,7 +960,8 @@ def benchmark(
         list[str] | None,
         typer.Option(
             help="An option of the annotators and its values, as in proficiency=.5,.7,.9; "
-            "annotators, proficiency, family, box-noise, spurious or coverage; may be repeated.",
+            "annotators, proficiency, family, box-noise, spurious, coverage, difficulty, copies, "
+            "corrects, drift, splits or merges; may be repeated.",
             show_default=False,
         ),
     ] = None,

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from annotators.crowd_files import read_crowd as read_crowd
     from annotators.infer.registry import METHODS as METHODS
     from annotators.infer.registry import InferenceOptions as InferenceOptions
+    from annotators.simulate.annotator import draw_annotators as draw_annotators
     from annotators.simulate.crowd import SimulatedCrowd as SimulatedCrowd
-    from annotators.simulate.crowd import draw_annotators as draw_annotators
-    from annotators.simulate.options import crowd_options as crowd_options
+    from annotators.simulate.presets import crowd_options as crowd_options
 
 __all__ = [
     "Agreement",
@@ -51,8 +51,8 @@ __getattr__, __dir__ = face(
         "METHODS": "annotators.infer.registry",
         "SimulatedCrowd": "annotators.simulate.crowd",
         "agreement": "annotators.alpha",
-        "crowd_options": "annotators.simulate.options",
-        "draw_annotators": "annotators.simulate.crowd",
+        "crowd_options": "annotators.simulate.presets",
+        "draw_annotators": "annotators.simulate.annotator",
         "read_crowd": "annotators.crowd_files",
     },
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotators.alpha import Agreement
+from annotators.identical import identical
 from medmnist_det.files import make_folder
 from medmnist_det.folder import write_json
 from medmnist_det.labels import Labels, LabelSet
@@ -95,6 +96,7 @@ def as_dict(crowd: LabelSet, found: Agreement, scored: Ceiling) -> dict[str, Any
         "pairwise": _plain(found.pairwise),
         "map_against": _plain(scored.against),
         "map_on_truth": _plain(scored.truth),
+        "identical": _plain(identical(crowd)),
         "images": crowd.images.ids,
         "of_image": _plain(found.of_image),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,20 +16,16 @@ from medmnist_det.labels import LabelSet
 def read_known_raters(path: Path, crowd: LabelSet) -> Raters:
     """Return the annotators behind simulated crowd labels as they are, in the crowd's order.
 
-    The frequency of the classes is taken as even. Boxes of annotators without habits have no bias;
-    their spread is not a number that the file holds, so that it is None for all unless all have
-    habits. Raises InputError for a file that is not the simulator's, and for one of other raters or
-    other classes than the crowd's.
+    As far as labels show them: of annotators who copy, of look-alikes and of habits in pixels, what
+    they report in the mean. The frequency of the classes is taken as even. Boxes of annotators
+    without habits have no bias; their spread is not a number that the file holds, so that it is
+    None for all unless all have habits. Raises InputError for a file that is not the simulator's,
+    and for one of other raters or other classes than the crowd's.
     """
     content = read_json(path)
     try:
-        rows = content["annotators"]
-        matrix = np.array([row["matrix"] for row in rows], dtype=np.float64)
-        spurious = np.array([row["spurious"] for row in rows], dtype=np.float64)
-        bias = np.array([row.get("bias_mean", [0.0] * 4) for row in rows], dtype=np.float64)
-        spread = [row.get("bias_std") for row in rows]
-        known = None if None in spread else np.array(spread, dtype=np.float64)
-        classes, place = matrix.shape[2] - 1, {row["rater_id"]: k for k, row in enumerate(rows)}
+        found = known_raters(content)
+        place = {row["rater_id"]: k for k, row in enumerate(content["annotators"])}
         names = tuple(content["classes"][:-1])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(
@@ -45,11 +42,25 @@ def read_known_raters(path: Path, crowd: LabelSet) -> Raters:
             f"{path}: is about the classes {listed(names)}, the crowd labels have "
             f"{listed(crowd.classes.names)}; put the file there that was written with them"
         )
-    found = Raters(
-        matrix=matrix,
-        spurious=spurious,
-        prior=np.full(classes, 1 / classes),
-        box_bias=bias,
-        box_spread=known,
-    )
     return found.select([place[rater] for rater in crowd.raters or ()])
+
+
+def known_raters(described: dict[str, Any]) -> Raters:
+    """Return the annotators of a description, the content of ``annotators.json``.
+
+    Raises KeyError, TypeError, ValueError or IndexError for one that is none.
+    """
+    rows = described["annotators"]
+    # What they report in the mean is all that can be recovered from their labels.
+    told = [row | row.get("reported", {}) for row in rows]
+    matrix = np.array([row["matrix"] for row in told], dtype=np.float64)
+    habits = [row.get("box_bias", row.get("bias_mean")) or [0.0] * 4 for row in told]
+    spread = [None if "bias_std_px" in row else row.get("bias_std") for row in rows]
+    classes = matrix.shape[2] - 1
+    return Raters(
+        matrix=matrix,
+        spurious=np.array([row["spurious"] for row in told], dtype=np.float64),
+        prior=np.full(classes, 1 / classes),
+        box_bias=np.array(habits, dtype=np.float64),
+        box_spread=None if None in spread else np.array(spread, dtype=np.float64),
+    )

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from annotators.alpha import Agreement
 from annotators.ceiling import Ceiling
+from annotators.identical import identical
 from annotators.infer.parts.result import Inference, Raters
 from annotators.recovery import recovery, recovery_rows
 from annotators.sources import Source
@@ -136,7 +137,10 @@ def _box_cells(raters: Raters, k: int) -> list[str]:
 
 
 def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Group:
-    """Return the agreement of all raters, of each class and of each rater."""
+    """Return the agreement of all raters, of each class and of each rater.
+
+    Also whose boxes are another's, where any are.
+    """
     whole = measures(
         "\nKrippendorff's alpha (1: full agreement, 0: chance)",
         [
@@ -153,6 +157,9 @@ def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Grou
     columns = ["alpha without", "change", "with others"]
     columns += ["mAP on others"] * (scored.against is not None)
     columns += ["mAP on truth"] * (scored.truth is not None)
+    same = identical(crowd)
+    most = np.nan_to_num(same).max(axis=1, initial=0.0)
+    columns += ["same box", "as"] * bool(most.any())
     raters = Table("By rater", "rater", *columns)
     for k in _shown(np.argsort(-np.nan_to_num(_mean(found.pairwise)), kind="stable")):
         if k is None:
@@ -164,8 +171,21 @@ def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Grou
             cells.append(number(_mean(scored.against)[k]))
         if scored.truth is not None:
             cells.append(number(scored.truth[k]))
+        if most.any():
+            other = str((crowd.raters or ())[int(np.nan_to_num(same[k]).argmax())])
+            cells += [f"{most[k]:.1%}", other] if most[k] else ["-", "-"]
         raters.row(str((crowd.raters or ())[k]), *cells)
-    return Group(whole, classes, raters)
+    if not most.any():
+        return Group(whole, classes, raters)
+    return Group(whole, classes, raters, Text(_SAME))
+
+
+# What stands below the table where raters have boxes in common.
+_SAME = (
+    "same box: of the rater's boxes, those that the rater under 'as' has, too, to\n"
+    "the last digit. Who draws freely hits none: such labels began as another's,\n"
+    "and agree for that reason\n"
+)
 
 
 def _mean(values: Float[np.ndarray, "R R"]) -> Float[np.ndarray, " R"]:

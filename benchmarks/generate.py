@@ -46,7 +46,7 @@ if __name__ == "__main__":
     make_folder(out / "train")
     job = Job(folder=out, scenes=SceneOptions(), digits=digits, seed=0)
     blocks = write_images(job, {"train": images, "val": 0, "test": 0}, workers)
-    write_coco(out / "truth.json", label_set(stack([labels for labels, _ in blocks]), 320))
+    write_coco(out / "truth.json", label_set(stack([labels for labels, _, _ in blocks]), 320))
 """
 
 

@@ -1,7 +1,8 @@
 """Every figure of docs/inference.md: methods x presets, grouping, few raters, calibration, speed.
 
 python benchmarks/inference.py [--quick] [--shared FOLDER]
-    [--only grouping|presets|few-raters|calibration|agreeing|speed|vindr]
+    [--only grouping|presets|few-raters|calibration|agreeing|dependence|speed|vindr]
+    [--presets "hard;students"]
 
 Truth inference only: scenes are composed as in generate, but no image is rendered or written.
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from inference_crowds import CROWDED, PRESETS, crowd_of, digits_of, scenes, tables
+from inference_dependence import dependence
 from inference_studies import agreeing, calibration, few_raters
 
 from annotators.alpha import agreement
@@ -33,7 +35,16 @@ from medmnist_det.labels import Error, Labels, LabelSet, stack
 from medmnist_det.scenes.composer import SceneOptions
 from medmnist_det.scenes.digits import Digits
 
-STUDIES = ("grouping", "speed", "vindr", "calibration", "agreeing", "few-raters", "presets")
+STUDIES = (
+    "dependence",
+    "grouping",
+    "speed",
+    "vindr",
+    "calibration",
+    "agreeing",
+    "few-raters",
+    "presets",
+)
 METHODS = ("majority-vote", "wbf", "wbf-agnostic", "dawid-skene", "bayes-truth")
 
 
@@ -42,9 +53,9 @@ def grouping(digits: Digits, images: int) -> None:
     limits = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
     print(f"{'':38}" + "".join(f"{limit:>8.2f}" for limit in limits))
     for what, options in (("default scenes", SceneOptions()), ("crowded scenes", CROWDED)):
-        true = scenes(digits, images if what[0] == "d" else images // 3, 0, options)
+        true, looks = scenes(digits, images if what[0] == "d" else images // 3, 0, options)
         for name, preset, p in PRESETS:
-            labels = crowd_of(true, preset, 0, p)[0].labels
+            labels = crowd_of(true, looks, preset, 0, p)[0].labels
             shares = [exactly_right(labels, iou) for iou in limits]
             print(f"{what}, {name:22}" + "".join(f"{share:8.4f}" for share in shares))
 
@@ -83,8 +94,8 @@ def presets(digits: Digits, images: int, seeds: int) -> None:
         print(name)
         rows: dict[str, list[list[float]]] = {}
         for seed in range(seeds):
-            true = scenes(digits, images, seed, SceneOptions())
-            table, known = crowd_of(true, preset, seed, p)
+            true, looks = scenes(digits, images, seed)
+            table, known = crowd_of(true, looks, preset, seed, p)
             for method, row in _measure(true, table, known):
                 rows.setdefault(method, []).append(row)
         for method, values in rows.items():
@@ -139,9 +150,9 @@ def _cell(values: np.ndarray, form: str) -> str:
 
 
 def speed(digits: Digits, images: int) -> None:
-    true = scenes(digits, min(images, 5000), 0, SceneOptions())
+    true, looks = scenes(digits, min(images, 5000), 0)
     copies = images // len(true.images)
-    table, _ = crowd_of(true, "paper", 0, None)
+    table, _ = crowd_of(true, looks, "paper", 0, None)
     labels = stack([table.labels] * copies)
     images = labels.images
     many = replace(table, images=tables(images), labels=labels)
@@ -251,9 +262,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a fifth of the images, two seeds")
     parser.add_argument("--only", choices=STUDIES)
+    parser.add_argument("--presets", help="names as in the tables, with semicolons; else all")
     beside = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--shared", type=Path, default=beside)
     options = parser.parse_args(arguments)
+    if options.presets:
+        wanted = options.presets.split(";")
+        PRESETS[:] = [one for one in PRESETS if one[0] in wanted]
     digits = digits_of(options.shared)
     print(f"digits: {digits.source}; grouping at IoU {IOU} unless said otherwise")
     images, seeds = (1000, 2) if options.quick else (5000, 5)
@@ -270,6 +285,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         agreeing(digits, images, seeds)
     if options.only in (None, "few-raters"):
         few_raters(digits, 3 * images // 5, 2 * seeds)
+    if options.only in (None, "dependence"):
+        dependence(digits, images, seeds)
     if options.only in (None, "presets"):
         presets(digits, images, seeds)
 

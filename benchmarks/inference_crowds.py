@@ -9,22 +9,29 @@ import numpy as np
 
 from annotators.infer.parts.grouping import Groups
 from annotators.infer.parts.result import Raters
-from annotators.simulate.crowd import draw_annotators, simulate
-from annotators.simulate.options import Preset, crowd_options
+from annotators.known import known_raters
+from annotators.simulate.crowd import SimulatedCrowd
+from annotators.simulate.presets import Preset, crowd_options
 from medmnist_det.generation import DIGIT_CLASSES
 from medmnist_det.labels import Error, Images, LabelSet, stack
 from medmnist_det.scenes.composer import BLOCK, SceneOptions, compose_block
 from medmnist_det.scenes.digits import Digits, load_digits
+from medmnist_det.scenes.looks import Looks
 
 CROWDED = SceneOptions(empty=0.0, count=(10, 20), side=(25, 80), max_iou=0.5)
 
 
-def scenes(digits: Digits, images: int, seed: int, options: SceneOptions) -> LabelSet:
+def scenes(
+    digits: Digits, images: int, seed: int, options: SceneOptions | None = None
+) -> tuple[LabelSet, Looks]:
+    options = options or SceneOptions()
     parts = [
-        compose_block(options, digits, seed, "train", k, min(BLOCK, images - k * BLOCK)).labels
+        compose_block(options, digits, seed, "train", k, min(BLOCK, images - k * BLOCK))
         for k in range(-(-images // BLOCK))
     ]
-    return LabelSet(images=tables(images), classes=DIGIT_CLASSES, labels=stack(parts))
+    labels = stack([part.labels for part in parts])
+    looks = Looks.of(digits, "train", np.concatenate([part.digit for part in parts]))
+    return LabelSet(images=tables(images), classes=DIGIT_CLASSES, labels=labels), looks
 
 
 def tables(images: int) -> Images:
@@ -33,23 +40,17 @@ def tables(images: int) -> Images:
     return Images(ids=ids, names=tuple(map(str, ids)), width=side, height=side)
 
 
-def crowd_of(true: LabelSet, preset: Preset, seed: int, p: float | None) -> tuple[LabelSet, Raters]:
+def crowd_of(
+    true: LabelSet, looks: Looks, preset: Preset, seed: int, p: float | None
+) -> tuple[LabelSet, Raters]:
     options = crowd_options(preset, proficiency=None if p is None else [p])
-    drawn = draw_annotators(options, len(true.classes), seed)
-    labels = simulate(true.labels, true.images, drawn, seed, "train")
-    habits = [one.bias_mean if one.options.box_noise == "biased" else np.zeros(4) for one in drawn]
-    raters = Raters(
-        matrix=np.stack([one.matrix for one in drawn]),
-        spurious=np.array([one.options.spurious for one in drawn]),
-        prior=np.full(len(true.classes), 1 / len(true.classes)),
-        box_bias=np.stack(habits),
-        box_spread=None,
-    )
-    names = tuple(range(1, len(drawn) + 1))
-    return replace(true, labels=labels, raters=names), raters
+    crowd = SimulatedCrowd.of(options, true.classes.names, seed)
+    labels = crowd.annotate(true.labels, true.images, "train", looks).labels
+    described = crowd.describe({"train": true.labels}, {"train": labels}, {"train": looks})
+    return replace(true, labels=labels, raters=crowd.raters), known_raters(described)
 
 
-PRESETS: tuple[tuple[str, Preset, float | None], ...] = (
+PRESETS: list[tuple[str, Preset, float | None]] = [
     ("paper, p = .8", "paper", None),
     ("paper, p = .6", "paper", 0.6),
     ("paper, p = .9", "paper", 0.9),
@@ -58,8 +59,11 @@ PRESETS: tuple[tuple[str, Preset, float | None], ...] = (
     ("experts-and-novices", "experts-and-novices", None),
     ("crowd", "crowd", None),
     ("radiology", "radiology", None),
+    ("hard", "hard", None),
+    ("students", "students", None),
+    ("tired", "tired", None),
     ("sparse", "sparse", None),
-)
+]
 
 
 def digits_of(shared: Path) -> Digits:

@@ -14,11 +14,11 @@ from annotators.infer.parts.em import votes_as_belief
 from annotators.infer.parts.evidence import collect, favourites
 from annotators.infer.parts.grouping import group_boxes
 from annotators.infer.registry import infer
-from annotators.simulate.crowd import draw_annotators, simulate
+from annotators.simulate.annotator import draw_annotators
+from annotators.simulate.crowd import simulate
 from annotators.simulate.matrices import FAMILIES, Family
 from annotators.simulate.options import AnnotatorOptions
 from medmnist_det.labels import LabelSet
-from medmnist_det.scenes.composer import SceneOptions
 from medmnist_det.scenes.digits import Digits
 
 RATERS, MISSES, SPURIOUS = (2, 3, 4), (0.0, 0.15, 0.3, 0.45), (0.0, 0.3, 1.0)
@@ -84,7 +84,7 @@ def few_raters(digits: Digits, images: int, seeds: int) -> None:
     print(f"(names: without {', '.join(HOPELESS)}, where every rater mixes up every name)")
     head = ("F1 vote", "F1", "lowest", "", "names vote", "names", "lowest", "")
     print("raters misses spurious" + "".join(f"{name:>18}" for name in head))
-    truths = [scenes(digits, images, seed, SceneOptions()) for seed in range(seeds)]
+    truths = [scenes(digits, images, seed)[0] for seed in range(seeds)]
     for raters in RATERS:
         for miss in MISSES:
             for spurious in SPURIOUS:
@@ -158,8 +158,8 @@ def calibration(digits: Digits, images: int, seeds: int) -> None:
     for name, preset, p in PRESETS:
         parts = []
         for seed in range(seeds):
-            true = scenes(digits, images, seed, SceneOptions())
-            parts.append(believed(true, crowd_of(true, preset, seed, p)[0]))
+            true, looks = scenes(digits, images, seed)
+            parts.append(believed(true, crowd_of(true, looks, preset, seed, p)[0]))
         said, right = [], []
         for one in parts:
             rows = np.flatnonzero(one.kept & (one.true >= 0))
@@ -192,8 +192,8 @@ def agreeing(digits: Digits, images: int, seeds: int) -> None:
     for name, preset, p in PRESETS:
         share, right = [], []
         for seed in range(seeds):
-            true = scenes(digits, images, seed, SceneOptions())
-            crowd = crowd_of(true, preset, seed, p)[0]
+            true, looks = scenes(digits, images, seed)
+            crowd = crowd_of(true, looks, preset, seed, p)[0]
             found = infer("wbf-agnostic", crowd)
             looked = np.bincount(crowd.labels.assigned[:, 0], minlength=crowd.labels.images)  # type: ignore[index]
             c = np.minimum(np.diff(found.starts), looked[found.labels.image])

@@ -22,8 +22,10 @@ from itertools import groupby
 import numpy as np
 
 from annotators.simulate import box_noise
-from annotators.simulate.crowd import draw_annotators, simulate
-from annotators.simulate.options import PRESETS, AnnotatorOptions, crowd_options
+from annotators.simulate.annotator import draw_annotators
+from annotators.simulate.crowd import simulate
+from annotators.simulate.options import AnnotatorOptions
+from annotators.simulate.presets import PRESETS, crowd_options
 from medmnist_det.labels import Images, Labels
 
 IMAGES, ROUNDS = 20_000, 15

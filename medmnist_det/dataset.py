@@ -33,10 +33,13 @@ class Dataset(torch_data.Dataset):
     crowd labels, ``raters`` (int64, (n,): the annotators' ids). An empty image has n = 0.
 
     ``labels`` is ``"truth"``, ``"crowd"`` (all annotators' boxes), ``"rater:K"`` or
-    ``"fused:METHOD"``. With ``"rater:K"`` the Dataset holds the images that K looked at and no
-    others: an image without a box is then one in which K found nothing. So item k need not be the
-    split's image k; ``image_id`` says which it is. ``transforms`` is called with image and target,
-    as torchvision's v2 transforms are. A DataLoader makes batches with ``collate_fn=data.collate``.
+    ``"fused:METHOD"``, or a tier of the crowd: ``"best"``, ``"worst"`` or ``"random"``, of every
+    image one rater's labels, or ``"best-rater"``, ``"worst-rater"`` or ``"random-rater"``. Best and
+    worst are judged by the truth. With ``"rater:K"`` and tiers the Dataset holds the images that
+    the rater looked at and no others: an image without a box is then one in which nothing was
+    found. So item k need not be the split's image k; ``image_id`` says which it is. ``transforms``
+    is called with image and target, as torchvision's v2 transforms are. A DataLoader makes batches
+    with ``collate_fn=data.collate``.
     Raises ValueError for a folder without these labels.
     """
 

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import orjson
 
+from medmnist_det.editions import EDITIONS
 from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.files import read_json, write_atomically
 from medmnist_det.formats.coco import read_coco
 from medmnist_det.fused import Fused, details_file, read_fused
-from medmnist_det.hashes import EDITIONS, label_hash, options_hash
+from medmnist_det.hashes import label_hash, options_hash
 from medmnist_det.labels import CROWD_SPLITS, SPLITS, Error, Labels, LabelSet, Split
+from medmnist_det.provenance import OF_BOXES
+from medmnist_det.tiers import TIERS, tier
 
 #: Version of the layout. Readers refuse others.
 FORMAT = 2
@@ -160,7 +163,7 @@ class Folder(Layout):
         content = read_json(file)
         nothing = self.manifest["counts"][split]["objects"]
         try:
-            rows, kinds = content["true_annotation_id"], content["error"]
+            rows, kinds = (content[name] for name in OF_BOXES)
             found = np.array([nothing if key is None else key - 1 for key in rows], dtype=np.int64)
             error = np.array([Error[kind.upper()] for kind in kinds], dtype=np.int64)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
@@ -183,9 +186,12 @@ class Folder(Layout):
     def labels(self, split: Split, which: str) -> LabelSet:
         """Return ``truth``, ``crowd``, ``rater:K`` (K: the rater's id) or ``fused:METHOD`` labels.
 
-        All are over all images of the split, but ``rater:K``: over those that K looked at, as
-        nothing is known of the others, not even that they are empty. A file that somebody else put
-        into ``fused`` needs no details. Raises InputError for anything else.
+        Or a tier of the crowd: ``best``, ``worst`` or ``random``, a rater an image, and
+        ``best-rater``, ``worst-rater`` or ``random-rater`` (:mod:`medmnist_det.tiers`). All are
+        over all images of the split, but ``rater:K`` and tiers: over those that somebody whose
+        labels these are looked at, as nothing is known of the others, not even that they are empty.
+        A file that somebody else put into ``fused`` needs no details. Raises InputError for
+        anything else.
         """
         kind, _, name = which.partition(":")
         if which == "truth":
@@ -199,7 +205,12 @@ class Folder(Layout):
             return (
                 self.fused(split, name).labels if details_file(file).exists() else read_coco(file)
             )
-        raise InputError(f"labels {shown(which)} are not truth, crowd, rater:K or fused:METHOD")
+        if which in TIERS:
+            crowd, seed = self.crowd_with_provenance(split), self.manifest["options"]["seed"]
+            return tier(crowd, self.truth(split), which, seed, split)
+        raise InputError(
+            f"labels {shown(which)} are not truth, crowd, rater:K, fused:METHOD, or {listed(TIERS)}"
+        )
 
     def _rater(self, split: Split, name: str) -> LabelSet:
         crowd = self.crowd(split)

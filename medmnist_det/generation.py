@@ -31,20 +31,22 @@ from medmnist_det.hashes import (
     fingerprint,
     pixel_hash,
     seal,
+    values_hash,
 )
 from medmnist_det.labels import (
     CROWD_SPLITS,
     SPLITS,
     Classes,
-    Error,
     Images,
     Labels,
     LabelSet,
     Split,
     stack,
 )
+from medmnist_det.provenance import Marks, write_provenance
 from medmnist_det.scenes.composer import SceneOptions
 from medmnist_det.scenes.digits import Digits
+from medmnist_det.scenes.looks import Looks
 from medmnist_det.scenes.workers import Job, block_count, file_name, write_images
 
 #: Classes of every data set: digit d has COCO id d + 1, as 0 means "background" to many tools.
@@ -61,11 +63,21 @@ class Crowd(Protocol):
         """Return the options of every annotator as plain JSON values."""
         ...
 
-    def annotate(self, truth: Labels, images: Images, split: str) -> Labels:
-        """Return crowd labels with provenance for the true labels of a split."""
+    def annotate(
+        self, truth: Labels, images: Images, split: str, looks: Looks | None = None
+    ) -> Marks:
+        """Return what the crowd draws on the true labels of a split.
+
+        ``looks`` are those of the true objects, where their digits are known.
+        """
         ...
 
-    def describe(self, truth: Mapping[str, Labels], crowd: Mapping[str, Labels]) -> dict[str, Any]:
+    def describe(
+        self,
+        truth: Mapping[str, Labels],
+        crowd: Mapping[str, Labels],
+        looks: Mapping[str, Looks] | None = None,
+    ) -> dict[str, Any]:
         """Return all that is known about the annotators and what they did, as JSON values."""
         ...
 
@@ -206,14 +218,16 @@ def _fill(
     counts: dict[str, Any] = {}
     truths: dict[str, Labels] = {}
     drawn: dict[str, Labels] = {}
+    looks: dict[str, Looks] = {}
     job = Job(folder=place.image_folder, scenes=plan.scenes, digits=digits, seed=plan.seed)
     # Closed at once if anything fails here: processes would go on composing.
     with contextlib.closing(write_images(job, plan.images, workers)) as blocks:
         for split in SPLITS:
-            parts, digests = [], []
+            parts, shown, digests = [], [], []
             for _ in range(block_count(plan.images[split])):
-                labels, digest = next(blocks)
+                labels, digit, digest = next(blocks)
                 parts.append(labels)
+                shown.append(digit)
                 digests.append(digest)
                 progress(labels.images)
             truth = label_set(stack(parts or [Labels.empty(0)]), plan.scenes.canvas)
@@ -222,7 +236,10 @@ def _fill(
             write_digests(place.digests_file(split), b"".join(digests))
             hashes[split] = {"pixels": pixel_hash(iter(digests)), "truth": content_hash(truth)}
             if split in CROWD_SPLITS:
-                drawn[split] = crowd.annotate(truth.labels, truth.images, split)
+                digit = np.concatenate(shown or [np.zeros(0, dtype=np.int64)])
+                looks[split] = Looks.of(digits, split, digit)
+                marks = crowd.annotate(truth.labels, truth.images, split, looks[split])
+                drawn[split] = marks.labels
                 table = LabelSet(
                     images=truth.images,
                     classes=truth.classes,
@@ -230,10 +247,12 @@ def _fill(
                     raters=crowd.raters,
                 )
                 write_coco(place.crowd_file(split), table)
-                write_provenance(place.provenance_file(split), drawn[split])
+                write_provenance(place.provenance_file(split), marks)
                 hashes[split]["crowd"] = content_hash(table)
+                if marks.behind:
+                    hashes[split]["behind"] = values_hash(marks.behind)
             counts[split] = count(truth.labels, drawn.get(split))
-    write_json(place.annotators_file, crowd.describe(truths, drawn))
+    write_json(place.annotators_file, crowd.describe(truths, drawn, looks))
     hashes["annotators"] = file_hash(place.annotators_file)
     manifest = options | {
         "format": FORMAT,
@@ -328,22 +347,3 @@ def label_set(labels: Labels, canvas: int) -> LabelSet:
         height=size,
     )
     return LabelSet(images=images, classes=DIGIT_CLASSES, labels=labels)
-
-
-def write_provenance(path: Path, crowd: Labels) -> None:
-    """Write the truth behind every crowd box, apart from what a method may see.
-
-    Row k belongs to annotation id k + 1 of the crowd file. Truth ids are null for spurious boxes.
-    """
-    if crowd.true_object is None or crowd.error is None:
-        raise ValueError("the crowd's labels come without provenance")
-    names = [kind.name.lower() for kind in Error]
-    real = (crowd.error != Error.SPURIOUS).tolist()
-    keys = (crowd.true_object + 1).tolist()
-    rows = {
-        "true_annotation_id": [
-            key if is_real else None for key, is_real in zip(keys, real, strict=True)
-        ],
-        "error": [names[kind] for kind in crowd.error.tolist()],
-    }
-    write_atomically(path, [orjson.dumps(rows), b"\n"])

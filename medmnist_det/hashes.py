@@ -1,4 +1,4 @@
-"""What a data set is known by: hashes of pixels, labels and options, and the frozen editions."""
+"""What a data set is known by: hashes of pixels, labels and options."""
 
 from __future__ import annotations
 
@@ -16,19 +16,6 @@ from medmnist_det.labels import SPLITS, Labels, LabelSet
 
 if TYPE_CHECKING:
     from jaxtyping import UInt8
-
-#: Data sets that are the same for everybody: name and fingerprint, by :func:`options_hash`.
-EDITIONS = {
-    "9a590aef14c201171d0c0b1983e04639f962945936e6dcbb51ee1c1ecc83c6f2": (
-        "paper preset, MNIST, seed 0",
-        "0f1a29633da43df7ebb55c5c7cbf271bea6f87f1d4132dc6e0fec6a2cf89cfe6",
-    ),
-    "b477b11b3c626c1c4cded2dfbac8ed35bb327a3e9317ac2993dc1443ab7bc768": (
-        "paper preset, optdigits, seed 0",
-        "a28814d62d9da72344f99770420c67edf09582e0001be2c09552bfd04e17ac94",
-    ),
-}
-
 
 #: Bytes of :func:`image_digest`.
 DIGEST_BYTES = 16
@@ -90,20 +77,23 @@ def _bytes(column: np.ndarray | None) -> bytes:
     return b"|" + column.astype(column.dtype.newbyteorder("<")).tobytes()
 
 
+def values_hash(values: dict[str, Any]) -> str:
+    """Return the hash of plain JSON values, whatever the order of their keys."""
+    return hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
 def fingerprint(hashes: dict[str, Any]) -> str:
     """Return the one hash by which a data set is known: of all pixels and labels.
 
     The simulator's matrices are left out: their last bits depend on the platform's logarithm, those
     of the labels do not.
     """
-    content = {split: hashes[split] for split in SPLITS if split in hashes}
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return values_hash({split: hashes[split] for split in SPLITS if split in hashes})
 
 
 def options_hash(described: dict[str, Any]) -> str:
     """Return the hash of what was asked for: the options and the digits of a manifest."""
-    asked = {"options": described["options"], "digits": described["digits"]["sha256"]}
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return values_hash({"options": described["options"], "digits": described["digits"]["sha256"]})
 
 
 def file_hash(path: Path) -> str:
@@ -113,5 +103,4 @@ def file_hash(path: Path) -> str:
 
 def seal(manifest: dict[str, Any]) -> str:
     """Return the hash of all that a manifest says, but for the seal itself."""
-    content = {key: value for key, value in manifest.items() if key != "seal"}
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return values_hash({key: value for key, value in manifest.items() if key != "seal"})

@@ -13,9 +13,10 @@ from medmnist_det.errors import InputError
 from medmnist_det.files import make_folder, naming
 from medmnist_det.folder import write_json
 from medmnist_det.formats.coco import write_coco
-from medmnist_det.generation import Crowd, write_provenance
+from medmnist_det.generation import Crowd
 from medmnist_det.guards import locked
 from medmnist_det.labels import LabelSet
+from medmnist_det.provenance import Marks, write_provenance
 
 # The name under which the crowd's random numbers run: the file has no split.
 _SPLIT = "all"
@@ -30,6 +31,8 @@ class Drawn:
 
     #: With provenance: rows of the truth less its iscrowd regions.
     crowd: LabelSet
+    #: The crowd's labels with what else is behind them.
+    marks: Marks
     #: All that is known of the annotators: the content of ``annotators.json``.
     annotators: dict[str, Any]
     #: iscrowd regions of the truth, which are no single objects and were left out.
@@ -46,10 +49,11 @@ def draw(truth: LabelSet, crowd: Crowd) -> Drawn:
     _refuse_outside(truth)
     flags = truth.labels.iscrowd
     kept = truth.labels if flags is None else truth.labels.select(~flags)
-    drawn = crowd.annotate(kept, truth.images, _SPLIT)
+    marks = crowd.annotate(kept, truth.images, _SPLIT)
     return Drawn(
-        crowd=replace(truth, labels=drawn, raters=crowd.raters),
-        annotators=crowd.describe({_SPLIT: kept}, {_SPLIT: drawn}),
+        crowd=replace(truth, labels=marks.labels, raters=crowd.raters),
+        marks=marks,
+        annotators=crowd.describe({_SPLIT: kept}, {_SPLIT: marks.labels}),
         left_out=len(truth.labels) - len(kept),
     )
 
@@ -67,7 +71,7 @@ def annotate(out: Path, truth: LabelSet, crowd: Crowd) -> Drawn:
     with locked(out):
         _refuse_taken(out)  # by whoever held the lock meanwhile
         write_json(out / ANNOTATORS, found.annotators)
-        write_provenance(out / PROVENANCE, found.crowd.labels)
+        write_provenance(out / PROVENANCE, found.marks)
         write_coco(out / CROWD, found.crowd)
     return found
 

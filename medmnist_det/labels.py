@@ -26,6 +26,8 @@ class Error(IntEnum):
     NONE = 0  #: a true object, under its own class
     CLASS = 1  #: a true object, under another class
     SPURIOUS = 2  #: nothing is there
+    SPLIT = 3  #: one of two boxes around parts of one true object, under any class
+    MERGE = 4  #: one box around two true objects, under any class; ``true_object`` is the larger
 
 
 def _frozen(values: Any, dtype: type[np.generic]) -> np.ndarray:

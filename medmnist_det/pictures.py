@@ -143,13 +143,23 @@ def _looked(crowd: LabelSet, image: int, ranks: np.ndarray) -> list[int]:
 
 def _skills(described: dict[str, Any]) -> Float[np.ndarray, " R"]:
     """Return the mean diagonal of every annotator's matrix: how well it names what is there."""
-    matrices = [np.array(one["matrix"]) for one in described["annotators"]]
+    matrices = [_matrix(one) for one in described["annotators"]]
     return np.array([np.diagonal(matrix)[:-1].mean() for matrix in matrices])
+
+
+def _matrix(one: dict[str, Any]) -> Float[np.ndarray, "n n"]:
+    """Return what an annotator reports in the mean: its matrix, or what copies and looks make."""
+    return np.array(one.get("reported", one)["matrix"])
+
+
+def _copying(one: dict[str, Any]) -> str:
+    """Return whom an annotator copies, behind a comma; "" for nobody."""
+    return f", copies rater {one['copies_from']}" if "copies" in one else ""
 
 
 @drawn
 def matrices_figure(described: dict[str, Any]) -> Figure:
-    """Return a picture of the annotators' transition matrices.
+    """Return a picture of the annotators' transition matrices: what they report in the mean.
 
     ``described`` is the content of an ``annotators.json``. Rows are true classes, columns what is
     reported; cells are per cent, and empty below a half. Of more than :data:`MOST_SHOWN` annotators
@@ -168,10 +178,10 @@ def matrices_figure(described: dict[str, Any]) -> Figure:
     image: Any = None
     for place, (axis, k) in enumerate(zip(axes.flat, shown, strict=False)):
         one = raters[k]
-        image = heat_map(axis, np.array(one["matrix"]), classes, classes, per_cent)
+        image = heat_map(axis, _matrix(one), classes, classes, per_cent)
         axis.set_title(
-            f"rater {shorten(one['rater_id'], 24)}\n{one['family']}, p = {one['proficiency']:g}\n"
-            f"mean diagonal {skills[k]:.3f}",
+            f"rater {shorten(one['rater_id'], 24)}\n{one['family']}, p = {one['proficiency']:g}"
+            f"{_copying(one)}\nmean diagonal {skills[k]:.3f}",
             fontsize=10,
         )
         axis.set_xlabel("reported class")

@@ -207,6 +207,10 @@ class _Sketch:
         if labels.error[k] == Error.SPURIOUS:
             return f"{said} ({NO_OBJ})", VERMILION
         right = self.names[truth.labels.label[labels.true_object[k]]]
+        if labels.error[k] == Error.SPLIT:
+            return f"{said} (part of {right})", VERMILION
+        if labels.error[k] == Error.MERGE:
+            return f"{said} ({right} and another)", VERMILION
         return f"{said} ({right})", VERMILION
 
     def _frame(self, box: Float[np.ndarray, " 4"], colour: str, line: str, thick: float) -> None:

@@ -10,15 +10,15 @@ from typing import Any
 import orjson
 
 from medmnist_det.croissant import check_croissant
-from medmnist_det.errors import InputError, shown
-from medmnist_det.files import inside, naming, read_bytes
+from medmnist_det.editions import EDITIONS
+from medmnist_det.errors import InputError, listed, shown
+from medmnist_det.files import inside, naming, read_bytes, read_json
 from medmnist_det.folder import Folder, count
 from medmnist_det.formats.coco import coco_chunks, coco_lists, parse_coco
 from medmnist_det.formats.png import read_grey
 from medmnist_det.fused import details_file, read_fused
 from medmnist_det.hashes import (
     DIGEST_BYTES,
-    EDITIONS,
     content_hash,
     file_hash,
     fingerprint,
@@ -27,8 +27,10 @@ from medmnist_det.hashes import (
     options_hash,
     pixel_hash,
     seal,
+    values_hash,
 )
 from medmnist_det.labels import CROWD_SPLITS, SPLITS, Images, LabelSet, Split
+from medmnist_det.provenance import OF_BOXES
 
 # What file managers leave in every folder that somebody looks into.
 _OF_THE_DESKTOP = (".DS_Store", "Thumbs.db", "desktop.ini")
@@ -89,6 +91,7 @@ def _labels_of(folder: Folder, split: Split, remedy: str) -> tuple[LabelSet, Lab
     if split in CROWD_SPLITS:
         crowd = _as_written(folder.crowd_file(split), remedy)
         behind = folder.with_provenance(split, crowd)
+        _check_behind(folder, split, expected.get("behind"), remedy)
         tables.append((behind, "crowd", folder.crowd_file(split)))
     for table, name, file in tables:
         if content_hash(table) != expected[name]:
@@ -101,6 +104,17 @@ def _labels_of(folder: Folder, split: Split, remedy: str) -> tuple[LabelSet, Lab
             f"{split}, where there are {found}; {remedy}"
         )
     return truth, crowd
+
+
+def _check_behind(folder: Folder, split: Split, expected: str | None, remedy: str) -> None:
+    """Raise InputError where the file behind a crowd says more or other things than it should."""
+    file = folder.provenance_file(split)
+    more = {key: v for key, v in read_json(file).items() if key not in OF_BOXES}
+    if (values_hash(more) if more else None) != expected:
+        raise InputError(
+            f"{file}: is not what the manifest describes ({listed(more) or 'nothing more'} beside "
+            f"{listed(OF_BOXES)}); {remedy}"
+        )
 
 
 def _as_written(file: Path, remedy: str) -> LabelSet:

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 from medmnist_det.faces import face
 
 if TYPE_CHECKING:
-    from annotators.simulate.box_noise import BOX_NOISES as BOX_NOISES
-    from annotators.simulate.crowd import Annotator as Annotator
+    from annotators.simulate.annotator import Annotator as Annotator
+    from annotators.simulate.annotator import draw_annotators as draw_annotators
     from annotators.simulate.crowd import SimulatedCrowd as SimulatedCrowd
-    from annotators.simulate.crowd import draw_annotators as draw_annotators
-    from annotators.simulate.crowd import realised as realised
     from annotators.simulate.crowd import simulate as simulate
     from annotators.simulate.matrices import FAMILIES as FAMILIES
     from annotators.simulate.matrices import transition_matrix as transition_matrix
-    from annotators.simulate.options import PRESETS as PRESETS
+    from annotators.simulate.options import BOX_NOISES as BOX_NOISES
     from annotators.simulate.options import AnnotatorOptions as AnnotatorOptions
-    from annotators.simulate.options import crowd_options as crowd_options
+    from annotators.simulate.presets import PRESETS as PRESETS
+    from annotators.simulate.presets import crowd_options as crowd_options
+    from annotators.simulate.rates import realised as realised
 
 __all__ = [
     "Annotator",
@@ -34,15 +34,15 @@ __all__ = [
 __getattr__, __dir__ = face(
     __name__,
     {
-        "Annotator": "annotators.simulate.crowd",
+        "Annotator": "annotators.simulate.annotator",
         "AnnotatorOptions": "annotators.simulate.options",
-        "BOX_NOISES": "annotators.simulate.box_noise",
+        "BOX_NOISES": "annotators.simulate.options",
         "FAMILIES": "annotators.simulate.matrices",
-        "PRESETS": "annotators.simulate.options",
+        "PRESETS": "annotators.simulate.presets",
         "SimulatedCrowd": "annotators.simulate.crowd",
-        "crowd_options": "annotators.simulate.options",
-        "draw_annotators": "annotators.simulate.crowd",
-        "realised": "annotators.simulate.crowd",
+        "crowd_options": "annotators.simulate.presets",
+        "draw_annotators": "annotators.simulate.annotator",
+        "realised": "annotators.simulate.rates",
         "simulate": "annotators.simulate.crowd",
         "transition_matrix": "annotators.simulate.matrices",
     },

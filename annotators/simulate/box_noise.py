@@ -1,4 +1,4 @@
-"""How simulated annotators misplace boxes: three models, each a function of many boxes at once.
+"""How simulated annotators misplace boxes: three laws, each a function of many boxes at once.
 
 All return boxes inside their image, with a positive area, on the grid of 1/65536 pixel.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,38 +16,46 @@ from medmnist_det.boxes import paired_iou, snap
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
+    from annotators.simulate.box_law import BoxLaw
+
     Boxes = Float[np.ndarray, "n 4"]
     Sizes = Float[np.ndarray, "n 2"]  # width and height of the image of every box, pixels
     Rows = Int[np.ndarray, " k"]
-
-BoxNoise = Literal["iou", "gaussian", "biased"]
-BOX_NOISES: tuple[BoxNoise, ...] = get_args(BoxNoise)
-
 
 # From this p on the ball spans less volume than the shells wherever the image does not cut it.
 _BALL_FROM = 0.25
 
 
-def iou_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generator) -> Boxes:
+def iou_noise(
+    boxes: Boxes,
+    sizes: Sizes,
+    p: float,
+    rng: np.random.Generator,
+    scale: Float[np.ndarray, " n"] | None = None,
+) -> Boxes:
     """Draw each box uniformly from all boxes of its image whose IoU with the true box exceeds p.
 
     Le et al. 2023 ask for IoU > p; that the law is uniform, and over boxes inside the image, is our
     reading: it is the only one with a meaning down to p = 0 (docs/decisions.md). The inequality is
     strict, also for the boxes as stored. p = 1 returns the boxes. True boxes lie in their images
-    and have an area.
+    and have an area. ``scale`` multiplies the radius 1/p - 1 of each box's ball of boxes: its p is
+    then 1 / (1 + scale (1/p - 1)).
 
     Exact rejection from one of two proposals, for each box from the one that spans less volume.
     """
     if p >= 1:
         return boxes.copy()
-    ball = _Ball(boxes, sizes, p)
-    whole = ball.whole() if p >= _BALL_FROM else np.zeros(len(boxes), dtype=bool)
+    least = np.full(len(boxes), p)
+    if scale is not None and p > 0:
+        least = 1 / (1 + scale * (1 / p - 1))
+    ball = _Ball(boxes, sizes, least)
+    whole = ball.whole() & (least >= _BALL_FROM)
     cut = np.flatnonzero(~whole)
-    shells = _Shells(boxes.take(cut, axis=0), sizes.take(cut, axis=0), p)
+    shells = _Shells(boxes.take(cut, axis=0), sizes.take(cut, axis=0), least.take(cut))
     narrow = ball.volume(cut) > shells.volumes[:, -1]
 
     def enough(rows: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
-        return paired_iou(boxes.take(rows, axis=0), drawn) > p
+        return paired_iou(boxes.take(rows, axis=0), drawn) > least.take(rows)
 
     def enough_inside(rows: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
         x_min, y_min, x_max, y_max = drawn.T
@@ -63,15 +71,24 @@ def iou_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generator) ->
     return out
 
 
-def gaussian_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generator) -> Boxes:
+def gaussian_noise(
+    boxes: Boxes,
+    sizes: Sizes,
+    p: float,
+    rng: np.random.Generator,
+    scale: Float[np.ndarray, " n"] | None = None,
+) -> Boxes:
     """Move each corner by independent normal noise of (1 - p) / 10 of the image's side, and clip.
 
     This is what the published code of Le et al. does. Unlike there, boxes keep their fractions of a
-    pixel, and one that is turned inside out is drawn again. p = 1 returns the boxes.
+    pixel, and one that is turned inside out is drawn again. p = 1 returns the boxes. ``scale``
+    multiplies the spread of each box.
     """
     if p >= 1:
         return boxes.copy()
     spread = (1 - p) * 0.1 * sizes[:, [0, 1, 0, 1]]
+    if scale is not None:
+        spread = spread * scale[:, None]
 
     def draw(rows: Rows) -> Boxes:
         noisy = boxes[rows] + spread[rows] * rng.standard_normal((len(rows), 4))
@@ -82,26 +99,30 @@ def gaussian_noise(boxes: Boxes, sizes: Sizes, p: float, rng: np.random.Generato
     return out
 
 
-def biased_noise(
+def sized_noise(
     boxes: Boxes,
     sizes: Sizes,
-    mean: Float[np.ndarray, " 4"],
-    std: Float[np.ndarray, " 4"],
+    law: BoxLaw,
     rng: np.random.Generator,
+    scale: Float[np.ndarray, " n"] | None = None,
 ) -> Boxes:
-    """Shift and scale each box by errors relative to its own size, and clip it to its image.
+    """Shift and scale each box by normal errors that depend on its side, and clip it to its image.
 
-    The errors are normal: ``mean`` and ``std`` of (x shift / width, y shift / height, width ratio
-    - 1, height ratio - 1), the model of Tan et al. 2024 (BDC) with the shifts taken at the centre.
-    A box that loses its area is drawn again. No mean and no std returns the boxes.
+    The law of every error is that of :class:`BoxLaw`; ``scale`` multiplies the spread of each box's
+    errors. ``biased``, the model of Tan et al. 2024 (BDC) with the shifts taken at the centre, is
+    the case without pixels. A box that loses its area is drawn again. A law without errors returns
+    the boxes.
     """
-    if not mean.any() and not std.any():
+    if not law:
         return boxes.copy()
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     side = boxes[:, 2:] - boxes[:, :2]
+    mean, std = law.relative(side)
+    if scale is not None:
+        std = std * scale[:, None]
 
     def draw(rows: Rows) -> Boxes:
-        error = mean + std * rng.standard_normal((len(rows), 4))
+        error = mean[rows] + std[rows] * rng.standard_normal((len(rows), 4))
         middle = centre[rows] + error[:, :2] * side[rows]
         half = side[rows] * (1 + error[:, 2:]) / 2
         corners = np.concatenate([middle - half, middle + half], axis=1)
@@ -155,10 +176,10 @@ class _Ball:
     Ix + Iy + Ox + Oy. Good for large p: at p = .8 seven of ten proposals are accepted.
     """
 
-    def __init__(self, boxes: Boxes, sizes: Sizes, p: float) -> None:
+    def __init__(self, boxes: Boxes, sizes: Sizes, p: Float[np.ndarray, " n"]) -> None:
         side = boxes[:, 2:] - boxes[:, :2]
         self.boxes = boxes
-        self.radius = (1 / max(p, 1e-9) - 1) * side[:, [0, 1, 0, 1]]
+        self.radius = (1 / np.maximum(p, 1e-9) - 1)[:, None] * side[:, [0, 1, 0, 1]]
         self.room = boxes.copy()
         np.subtract(sizes, boxes[:, 2:], out=self.room[:, 2:])
         # No box lies beyond a side that touches the image's edge: it can only move inwards.
@@ -218,17 +239,17 @@ class _Shells:
     the ball is nearly empty, and in narrow places; at p = 0 the image is the only bound.
     """
 
-    def __init__(self, boxes: Boxes, sizes: Sizes, p: float) -> None:
+    def __init__(self, boxes: Boxes, sizes: Sizes, p: Float[np.ndarray, " n"]) -> None:
         self.side = boxes[:, 2:] - boxes[:, :2]
-        largest = np.minimum(sizes / self.side, 1 / max(p, 1e-9))  # in units of the true box
+        p = p[:, None]
+        largest = np.minimum(sizes / self.side, 1 / np.maximum(p, 1e-9))  # in units of the true box
         self.scale = 2.0 ** np.arange(1 + int(np.log2(largest[:, 0].max(initial=1))))  # 2**k
-        longest = np.minimum(
-            np.stack([2 * self.scale, 1 / np.maximum(p * self.scale, 1e-9)], axis=1),
-            largest[:, None],
-        )  # (n, K, 2)
+        height = 1 / np.maximum(p * self.scale, 1e-9)
+        longest = np.stack([np.broadcast_to(2 * self.scale, height.shape), height], axis=2)
+        np.minimum(longest, largest[:, None], out=longest)  # (n, K, 2)
         # Along one axis IoU > p lets a side move inwards by 1 - p, and outwards by (l - p)/(1 + p)
         # while the length stays below l.
-        out = self.side[:, None] * (longest - p) / (1 + p)
+        out = self.side[:, None] * (longest - p[:, None]) / (1 + p[:, None])
         inner = np.concatenate([boxes[:, :2], boxes[:, 2:]], axis=1)
         inner += (1 - p) * self.side[:, [0, 1, 0, 1]] * np.array([1, 1, -1, -1])
         self.low = np.concatenate(

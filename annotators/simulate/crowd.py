@@ -3,104 +3,109 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotators.simulate.box_noise import biased_noise, gaussian_noise, iou_noise
-from annotators.simulate.matrices import dominant, transition_matrix
+from annotators.simulate.annotator import Annotator, draw_annotators
+from annotators.simulate.assignment import Block, Team, assign, blocks_of
+from annotators.simulate.box_noise import gaussian_noise, iou_noise, sized_noise
+from annotators.simulate.copying import copy, copying_order
+from annotators.simulate.difficulty import WEIGHTS
+from annotators.simulate.expected import expected
+from annotators.simulate.matrices import dominant
 from annotators.simulate.options import AnnotatorOptions
-from medmnist_det.boxes import GRID, paired_iou, snap
+from annotators.simulate.outcomes import reported, spread_factor
+from annotators.simulate.partition import merge, split_up
+from annotators.simulate.rates import realised
+from annotators.simulate.shared import Shared
+from annotators.simulate.spurious import hallucinate
 from medmnist_det.labels import Error, Images, Labels
+from medmnist_det.provenance import Marks
+from medmnist_det.scenes.looks import Looks
 from medmnist_det.streams import stream
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-    from annotators.simulate.matrices import Matrix
-
-# Images that share a stream of random numbers.
-_BLOCK = 4096
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Annotator:
-    """One simulated annotator, fully known."""
-
-    options: AnnotatorOptions
-    #: Class transition matrix over L classes and ``no_obj`` (:mod:`annotators.simulate.matrices`).
-    matrix: Matrix
-    #: Mean and std of the relative errors of boxes, for ``box_noise="biased"`` (else unused).
-    bias_mean: Float[np.ndarray, " 4"]
-    bias_std: Float[np.ndarray, " 4"]
-
-    def describe(self) -> dict[str, Any]:
-        """Return everything about the annotator as plain JSON values."""
-        described = asdict(self.options) | {"matrix": self.matrix.tolist()}
-        if self.options.box_noise == "biased":
-            described |= {"bias_mean": self.bias_mean.tolist(), "bias_std": self.bias_std.tolist()}
-        return described
-
-
-def draw_annotators(
-    options: Sequence[AnnotatorOptions], classes: int, seed: int
-) -> tuple[Annotator, ...]:
-    """Draw the matrices and habits of all annotators; annotator k does not depend on the others.
-
-    Raises InputError where a matrix family is not defined for that number of classes.
-    """
-    annotators = []
-    for k, one in enumerate(options):
-        rng = stream(seed, "annotator", k)
-        matrix = transition_matrix(one.family, classes, one.proficiency, one.spurious, rng)
-        # Half of the variance is the annotator's habit, half differs from box to box. At this scale
-        # the mean IoU with the true box comes out near p.
-        spread = np.full(4, (1 - one.proficiency) / 5 / np.sqrt(2))
-        habit = spread * rng.standard_normal(4)
-        annotators.append(Annotator(options=one, matrix=matrix, bias_mean=habit, bias_std=spread))
-    return tuple(annotators)
+    #: Boxes of one rater in columns: image, box, label, true_object and error.
+    Part = dict[str, np.ndarray]
 
 
 def simulate(
-    truth: Labels, images: Images, annotators: Sequence[Annotator], seed: int, split: str
+    truth: Labels,
+    images: Images,
+    annotators: Sequence[Annotator],
+    seed: int,
+    split: str,
+    teams: Sequence[Team] = (),
+    looks: Looks | None = None,
 ) -> Labels:
-    """Return what the annotators draw on the images of a split.
+    """Return what the annotators draw on the images of a split: the labels of :func:`annotate`."""
+    return annotate(truth, images, annotators, seed, split, teams, looks).labels
+
+
+def annotate(
+    truth: Labels,
+    images: Images,
+    annotators: Sequence[Annotator],
+    seed: int,
+    split: str,
+    teams: Sequence[Team] = (),
+    looks: Looks | None = None,
+) -> Marks:
+    """Return what the annotators draw on the images of a split, and what is behind it.
 
     The labels carry their rater, the true object behind every box and the kind of error, and who
     was assigned to which image. Boxes of one image and rater are sorted by position, so that their
     order says nothing about the truth. What annotator k does with an image depends on the seed, the
-    split, the block of images around it and the assignment, not on the other annotators.
+    split, the block of images around it, the assignment and how hard objects are, not on the other
+    annotators but the one who is copied. ``looks`` are those of the true objects, where their
+    digits are known. Raises InputError for annotators who copy in a circle, and for family
+    ``instance`` without looks.
     """
-    assigned = _assign(annotators, len(images), seed, split)
-    sizes = np.stack([images.width, images.height], axis=1).astype(np.float64)
-    starts = truth.starts
-    blocks: list[dict[str, np.ndarray]] = []
-    for block, first in enumerate(range(0, max(1, len(images)), _BLOCK)):
-        last = min(first + _BLOCK, len(images))
-        parts: list[dict[str, np.ndarray]] = []
-        for rater, annotator in enumerate(annotators):
-            looked = assigned[first:last, rater]
-            rows = np.arange(starts[first], starts[last])
-            rows = rows[looked[truth.image[rows] - first]]
-            rng = stream(seed, "annotate", split, rater, block)
-            parts.append(_see_objects(annotator, truth, sizes, rows, rng))
-            seen = first + np.flatnonzero(looked)
-            parts.append(_hallucinate(annotator, sizes, seen, len(truth), rng))
-            for part in parts[-2:]:
-                part["rater"] = np.full(len(part["image"]), rater)
-        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        order = _by_place(columns, len(annotators), sizes)
-        blocks.append({name: column.take(order, axis=0) for name, column in columns.items()})
-    return Labels(
-        images=len(images),
-        assigned=np.argwhere(assigned),
-        **{name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]},  # type: ignore[arg-type]
-    )
+    assigned = assign(annotators, len(images), seed, split, teams)
+    shared = Shared(
+        truth=truth, images=images, annotators=annotators, assigned=assigned, seed=seed,
+        split=split, looks=looks,
+    )  # fmt: skip
+    order = copying_order([one.options for one in annotators])
+    blocks = [_together(shared, order, block) for block in blocks_of(truth)]
+    columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    behind = shared.behind()
+    if (copied := columns.pop("copied", None)) is not None:
+        behind["copied"] = copied.tolist()
+    if (merged := columns.pop("merged", None)) is not None:
+        behind["merged_annotation_id"] = [
+            None if other == len(truth) else other + 1 for other in merged.tolist()
+        ]
+    labels = Labels(images=len(images), assigned=np.argwhere(assigned), **columns)  # type: ignore[arg-type]
+    return Marks(labels=labels, behind=behind)
+
+
+def _together(shared: Shared, order: Sequence[int], block: Block) -> Part:
+    """Return what everybody draws on a block of images, sorted by image, rater and place."""
+    parts: dict[int, Part] = {}
+    for rater in order:
+        options = shared.annotators[rater].options
+        part = _alone(shared, rater, block)
+        if options.copies and options.copies_from is not None:
+            other = options.copies_from - 1
+            rng = stream(shared.seed, "copy", shared.split, rater, block.number)
+            both = shared.assigned[block.images, rater] & shared.assigned[block.images, other]
+            part = copy(part, parts[other], block, both, options, rng)
+        parts[rater] = part
+    everybody = [parts[rater] for rater in range(len(order))]
+    columns = {name: np.concatenate([part[name] for part in everybody]) for name in everybody[0]}
+    boxes = [len(part["image"]) for part in everybody]
+    columns["rater"] = np.repeat(np.arange(len(everybody)), boxes)
+    rows = _by_place(columns, len(everybody), shared.sizes)
+    return {name: column.take(rows, axis=0) for name, column in columns.items()}
 
 
 def _by_place(
-    columns: dict[str, np.ndarray], raters: int, sizes: Float[np.ndarray, "images 2"]
+    columns: Part, raters: int, sizes: Float[np.ndarray, "images 2"]
 ) -> Int[np.ndarray, " n"]:
     """Return the order of rows by image, rater and left edge (in 2**-28 of the image's width)."""
     place = columns["box"][:, 0] / sizes[columns["image"], 0] * (2**28 - 1)
@@ -108,99 +113,70 @@ def _by_place(
     return np.argsort(key, kind="stable")
 
 
-def _assign(
-    annotators: Sequence[Annotator], images: int, seed: int, split: str
-) -> np.ndarray:  # (images, R) bool
-    """Say who is assigned to which image: systematic sampling with the annotators in random order.
-
-    Every annotator gets an image with the probability that its coverage says, and the number of
-    annotators of an image is as even as can be: the sum of the coverages, rounded down or up. So
-    17 annotators with a coverage of 3/17 give exactly 3 an image.
-    """
-    coverage = np.array([annotator.options.coverage for annotator in annotators])
-    assigned = np.ones((images, len(annotators)), dtype=bool)
-    if (coverage == 1).all():
-        return assigned
-    for block, first in enumerate(range(0, images, _BLOCK)):
-        rng = stream(seed, "assign", split, block)
-        order = np.argsort(rng.random((_BLOCK, len(annotators))), axis=1, kind="stable")
-        # Whole 2**-40ths, so that coverages that should add up to a whole number do.
-        total = np.round(np.cumsum(coverage[order], axis=1) * 2**40) / 2**40
-        total = np.where(abs(total - np.round(total)) < 1e-9, np.round(total), total)
-        crossed = np.floor(total - rng.random((_BLOCK, 1)))
-        chosen = np.diff(crossed, axis=1, prepend=-1) > 0
-        part = assigned[first : first + _BLOCK]
-        np.put_along_axis(part, order[: len(part)], chosen[: len(part)], axis=1)
-    return assigned
+def _alone(shared: Shared, rater: int, block: Block) -> Part:
+    """Return what a rater draws who copies from nobody."""
+    annotator, seed, split = shared.annotators[rater], shared.seed, shared.split
+    options, objects = annotator.options, len(shared.truth)
+    looked = shared.assigned[block.images, rater]
+    rng = stream(seed, "annotate", split, rater, block.number)
+    rows = np.arange(block.objects.start, block.objects.stop)
+    rows = rows[looked[shared.truth.image[rows] - block.images.start]]
+    found = _see_objects(shared, rater, rows, rng)
+    if options.merges or options.splits:
+        parts = stream(seed, "parts", split, rater, block.number)
+        found = merge(found, shared.truth, shared.pairs, block, options.merges, parts)
+        found = split_up(found, options.splits, parts)
+    seen = block.images.start + np.flatnonzero(looked)
+    matrix, law = annotator.matrix, annotator.spurious_law
+    nothing = hallucinate(law, matrix, options.spurious, shared.sizes, seen, objects, rng)
+    part = {name: np.concatenate([found[name], nothing[name]]) for name in nothing}
+    if shared.anybody("merges"):
+        merged = found.get("merged", np.full(len(found["image"]), objects))
+        part["merged"] = np.concatenate([merged, nothing["true_object"]])
+    if shared.anybody("copies"):
+        part["copied"] = np.zeros(len(part["image"]), dtype=bool)
+    return part
 
 
 def _see_objects(
-    annotator: Annotator,
-    truth: Labels,
-    sizes: Float[np.ndarray, "images 2"],
-    rows: Int[np.ndarray, " n"],
-    rng: np.random.Generator,
-) -> dict[str, np.ndarray]:
-    """Return the boxes that an annotator draws for the true objects of ``rows``."""
-    classes = len(annotator.matrix) - 1
+    shared: Shared, rater: int, rows: Int[np.ndarray, " n"], rng: np.random.Generator
+) -> Part:
+    """Return the boxes that a rater draws for the true objects of ``rows``."""
+    annotator, truth = shared.annotators[rater], shared.truth
+    around = shared.circumstances(rater, rows)
     label = truth.label[rows]
-    # The first class whose cumulative probability exceeds the draw; none: no_obj, the last column.
-    cumulative = np.full((classes, classes + 1), np.inf)
-    np.cumsum(annotator.matrix[:classes, :classes], axis=1, out=cumulative[:, :-1])
-    below = rng.random(len(rows))[:, None] >= cumulative.take(label, axis=0)
-    reported = below.argmin(axis=1)
-    drawn = reported < classes
-    rows, label, reported = rows[drawn], label[drawn], reported[drawn]
+    name = reported(annotator, label, around, rng)
+    drawn = name < len(annotator.matrix) - 1
+    scale = spread_factor(annotator, around)
+    scale = None if scale is None else scale[drawn]
+    rows, label, name = rows[drawn], label[drawn], name[drawn]
     image = truth.image[rows]
     # ``take`` copies whole rows: ten times as fast as indexing here.
-    boxes, frames = truth.box.take(rows, axis=0), sizes.take(image, axis=0)
+    boxes, frames = truth.box.take(rows, axis=0), shared.sizes.take(image, axis=0)
     return {
         "image": image,
-        "box": _misplace(annotator, boxes, frames, rng),
-        "label": reported,
+        "box": _misplace(annotator, boxes, frames, rng, scale),
+        "label": name,
         "true_object": rows,
-        "error": np.where(reported == label, Error.NONE, Error.CLASS),
+        "error": np.where(name == label, Error.NONE, Error.CLASS),
     }
 
 
 def _misplace(
-    annotator: Annotator, boxes: np.ndarray, sizes: np.ndarray, rng: np.random.Generator
+    annotator: Annotator,
+    boxes: np.ndarray,
+    sizes: np.ndarray,
+    rng: np.random.Generator,
+    scale: np.ndarray | None,
 ) -> Float[np.ndarray, "n 4"]:
     p = annotator.options.proficiency
     match annotator.options.box_noise:
         case "iou":
-            return iou_noise(boxes, sizes, p, rng)
+            return iou_noise(boxes, sizes, p, rng, scale)
         case "gaussian":
-            return gaussian_noise(boxes, sizes, p, rng)
-        case "biased":
-            return biased_noise(boxes, sizes, annotator.bias_mean, annotator.bias_std, rng)
-
-
-def _hallucinate(
-    annotator: Annotator,
-    sizes: Float[np.ndarray, "images 2"],
-    seen: Int[np.ndarray, " k"],
-    objects: int,
-    rng: np.random.Generator,
-) -> dict[str, np.ndarray]:
-    """Return spurious boxes on the images that an annotator has seen.
-
-    Their number is Poisson, their sides are uniform from 1/20 to 1/4 of the image's, their place is
-    uniform, and their class follows the last row of the matrix.
-    """
-    image = np.repeat(seen, rng.poisson(annotator.options.spurious, len(seen)))
-    side = (0.05 + 0.2 * rng.random((len(image), 2))) * sizes[image]
-    side = np.maximum(snap(side), 1 / GRID)
-    corner = snap(rng.random((len(image), 2)) * (sizes[image] - side))
-    law = annotator.matrix[-1, :-1]
-    cumulative = np.cumsum(law) / max(law.sum(), 1e-300)
-    return {
-        "image": image,
-        "box": np.concatenate([corner, corner + side], axis=1),
-        "label": np.searchsorted(cumulative[:-1], rng.random(len(image)), side="right"),
-        "true_object": np.full(len(image), objects),
-        "error": np.full(len(image), int(Error.SPURIOUS)),
-    }
+            return gaussian_noise(boxes, sizes, p, rng, scale)
+        case "biased" | "sized":
+            return sized_noise(boxes, sizes, annotator.box_law, rng, scale)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -210,6 +186,8 @@ class SimulatedCrowd:
     annotators: tuple[Annotator, ...]
     seed: int
     class_names: tuple[str, ...]
+    #: Who reads together; empty: everybody by coverage.
+    teams: tuple[Team, ...] = ()
 
     @classmethod
     def of(
@@ -235,59 +213,56 @@ class SimulatedCrowd:
 
     def describe_options(self) -> list[dict[str, Any]]:
         """Return the options of every annotator as plain JSON values."""
-        return [asdict(annotator.options) for annotator in self.annotators]
+        return [annotator.describe_options() for annotator in self.annotators]
 
-    def annotate(self, truth: Labels, images: Images, split: str) -> Labels:
-        """Return crowd labels with provenance for the true labels of a split."""
-        return simulate(truth, images, self.annotators, self.seed, split)
+    def annotate(
+        self, truth: Labels, images: Images, split: str, looks: Looks | None = None
+    ) -> Marks:
+        """Return crowd labels for the true labels of a split, and what is behind them."""
+        return annotate(truth, images, self.annotators, self.seed, split, self.teams, looks)
 
-    def describe(self, truth: Mapping[str, Labels], crowd: Mapping[str, Labels]) -> dict[str, Any]:
-        """Return the simulator's truth: matrices, box noise, and the rates that came out."""
+    def describe(
+        self,
+        truth: Mapping[str, Labels],
+        crowd: Mapping[str, Labels],
+        looks: Mapping[str, Looks] | None = None,
+    ) -> dict[str, Any]:
+        """Return the simulator's truth: matrices, box noise, and the rates that came out.
+
+        Where an annotator's own laws do not say what it reports in the mean, ``reported`` does:
+        over the first split that has objects.
+        """
         raters = len(self.annotators)
         came_out = {split: realised(truth[split], crowd[split], raters) for split in crowd}
-        return {
-            "classes": [*self.class_names, "no_obj"],
-            "annotators": [
-                {"rater_id": rater}
-                | annotator.describe()
-                | {"realised": {split: rates[k] for split, rates in came_out.items()}}
-                for k, (rater, annotator) in enumerate(
-                    zip(self.raters, self.annotators, strict=True)
-                )
-            ],
-        }
+        described: dict[str, Any] = {"classes": [*self.class_names, "no_obj"]}
+        if self.teams:
+            teams = [([k + 1 for k in team.raters], team.share) for team in self.teams]
+            described["teams"] = [{"raters": ids, "share": share} for ids, share in teams]
+        if any(one.options.difficulty for one in self.annotators):
+            described["difficulty"] = {"weights": WEIGHTS}
+        means = self._expected(truth, crowd, looks or {})
+        described["annotators"] = [
+            {"rater_id": rater}
+            | annotator.describe()
+            | ({"reported": means[k]} if means[k] else {})
+            | {"realised": {split: rates[k] for split, rates in came_out.items()}}
+            for k, (rater, annotator) in enumerate(zip(self.raters, self.annotators, strict=True))
+        ]
+        return described
 
-
-def realised(truth: Labels, crowd: Labels, raters: int) -> list[dict[str, float | int | None]]:
-    """Return what each annotator did, from the provenance of its boxes.
-
-    Images and objects that it saw, boxes drawn, objects missed, objects under a wrong class,
-    spurious boxes, and the mean IoU with the true boxes (None where it drew no true object).
-    """
-    if crowd.rater is None or crowd.assigned is None or crowd.true_object is None:
-        raise ValueError("these labels come without raters or without provenance")
-    if crowd.error is None:
-        raise ValueError("these labels come without raters or without provenance")
-    objects = np.diff(truth.starts)
-    looked = crowd.assigned[:, 1]
-    images = np.bincount(looked, minlength=raters)
-    seen = np.bincount(looked, objects[crowd.assigned[:, 0]], minlength=raters).astype(np.int64)
-    real = crowd.error != Error.SPURIOUS
-    who = crowd.rater[real]
-    boxes = np.bincount(crowd.rater, minlength=raters)
-    found = np.bincount(who, minlength=raters)
-    wrong = np.bincount(crowd.rater[crowd.error == Error.CLASS], minlength=raters)
-    overlap = paired_iou(crowd.box[real], truth.box[crowd.true_object[real]])
-    total = np.bincount(who, overlap, minlength=raters)
-    return [
-        {
-            "images": int(images[k]),
-            "objects": int(seen[k]),
-            "boxes": int(boxes[k]),
-            "missed": int(seen[k] - found[k]),
-            "wrong_class": int(wrong[k]),
-            "spurious": int(boxes[k] - found[k]),
-            "mean_iou": float(total[k] / found[k]) if found[k] else None,
-        }
-        for k in range(raters)
-    ]
+    def _expected(
+        self, truth: Mapping[str, Labels], crowd: Mapping[str, Labels], looks: Mapping[str, Looks]
+    ) -> list[dict[str, Any]]:
+        split = next((one for one in crowd if len(truth[one])), None)
+        pairs = None if split is None else crowd[split].assigned
+        if split is None or pairs is None:
+            return [{} for _ in self.annotators]
+        assigned = np.zeros((truth[split].images, len(self.annotators)), dtype=bool)
+        assigned[pairs[:, 0], pairs[:, 1]] = True
+        # Sizes of images make no difference to these means.
+        images = Images(ids=(), names=(), width=np.zeros(0), height=np.zeros(0))
+        shared = Shared(
+            truth=truth[split], images=images, annotators=self.annotators, assigned=assigned,
+            seed=self.seed, split=split, looks=looks.get(split),
+        )  # fmt: skip
+        return expected(shared)

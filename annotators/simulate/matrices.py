@@ -29,6 +29,7 @@ Family = Literal[
     "ordered",
     "adversarial",
     "average",
+    "instance",
 ]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
@@ -143,6 +144,18 @@ def _average(classes: int, p: float, rng: np.random.Generator) -> _Rows:
     return np.mean([family(classes, p, rng) for family in several], axis=0)
 
 
+def _instance(classes: int, p: float, _: np.random.Generator) -> _Rows:
+    """Right with p in the mean; how often, and what else, each digit's looks say.
+
+    Only the diagonal and the misses of these rows are used (:mod:`annotators.simulate.instance`).
+    """
+    if classes != 10:
+        raise InputError(
+            f"family 'instance' knows ten digits, not {classes} classes: choose another family"
+        )
+    return _with_errors(p, 1 - np.eye(classes))
+
+
 def _with_errors(p: float, errors: Float[np.ndarray, "L L"]) -> _Rows:
     """Return rows with p on the diagonal and 1 - p spread by ``errors`` and on misses.
 
@@ -165,4 +178,5 @@ _FAMILIES: dict[Family, Callable[[int, float, np.random.Generator], _Rows]] = {
     "ordered": _ordered,
     "adversarial": _adversarial,
     "average": _average,
+    "instance": _instance,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,16 @@ def annotate(
     box_noise: Words | None = None,
     spurious: Numbers | None = None,
     coverage: Numbers | None = None,
+    difficulty: Numbers | None = None,
+    copies: Numbers | None = None,
+    copies_from: int | str | Sequence[int] | None = None,
+    corrects: Numbers | None = None,
+    drift: Numbers | None = None,
+    splits: Numbers | None = None,
+    merges: Numbers | None = None,
+    hand: Numbers | None = None,
+    habit: Words | None = None,
+    annotators_from: str | Path | None = None,
     seed: int = 0,
     images: Images = None,
     classes: Classes = None,
@@ -87,8 +98,10 @@ def annotate(
         label_set = held.label_set
     crowd = simulated(
         label_set.classes.names, seed, preset=preset, annotators=annotators,
-        proficiency=proficiency, family=family, box_noise=box_noise, spurious=spurious,
-        coverage=coverage,
+        annotators_from=annotators_from, proficiency=proficiency, family=family,
+        box_noise=box_noise, spurious=spurious, coverage=coverage, difficulty=difficulty,
+        copies=copies, copies_from=copies_from, corrects=corrects, drift=drift, splits=splits,
+        merges=merges, hand=hand, habit=habit,
     )  # fmt: skip
     if out is None:
         found = labelling.draw(label_set, crowd)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from annotators.simulate.crowd import SimulatedCrowd
-from annotators.simulate.options import PRESET_IMAGES, crowd_options
+from annotators.simulate.described import read_described
+from annotators.simulate.options import flag
+from annotators.simulate.presets import PRESET_IMAGES, crowd_options
 from medmnist_det import generation
 from medmnist_det.arguments import called_from_python
+from medmnist_det.errors import InputError
 from medmnist_det.folder import Folder, Layout
 from medmnist_det.generation import DIGIT_CLASSES, Plan
 from medmnist_det.labels import Split
@@ -18,7 +21,7 @@ from medmnist_det.scenes.composer import SceneOptions, default_side
 from medmnist_det.scenes.digits import Digits, load_digits
 from medmnist_det.scenes.workers import default_workers
 from medmnist_det.stages import Stage, silent
-from medmnist_det.terminal.option_text import numbers, pair, words
+from medmnist_det.terminal.option_text import counts, numbers, pair, words
 from medmnist_det.verification import verify
 
 if TYPE_CHECKING:
@@ -92,6 +95,16 @@ def generate(
     box_noise: Words | None = None,
     spurious: Numbers | None = None,
     coverage: Numbers | None = None,
+    difficulty: Numbers | None = None,
+    copies: Numbers | None = None,
+    copies_from: int | str | Sequence[int] | None = None,
+    corrects: Numbers | None = None,
+    drift: Numbers | None = None,
+    splits: Numbers | None = None,
+    merges: Numbers | None = None,
+    hand: Numbers | None = None,
+    habit: Words | None = None,
+    annotators_from: str | Path | None = None,
     train: int | None = None,
     val: int | None = None,
     test: int | None = None,
@@ -110,8 +123,9 @@ def generate(
     """Make a data set in the folder ``out`` and return it: scenes of digits, truth, and a crowd.
 
     Arguments are the options of ``medmnist-det generate``: the same values and seed give the same
-    data set. ``proficiency``, ``family``, ``box_noise``, ``spurious`` and ``coverage`` take one
-    value or one for each annotator. ``workers`` processes compose (None: as many as pay; in a
+    data set. ``proficiency``, ``family`` and all that stand from there to ``habit`` take one value
+    or one for each annotator. ``annotators_from`` is an ``annotators.json``, whose annotators are
+    simulated in place of all of these. ``workers`` processes compose (None: as many as pay; in a
     script these need the guard ``if __name__ == "__main__"``, so that there is one by default).
     ``progress`` shows how far it is (``medmnist_det.terminal.progress``
     on a terminal). A folder that holds this very data set is checked and returned as it
@@ -119,10 +133,12 @@ def generate(
     the disk refuses; nothing is half-written.
     """
     plan, crowd = planned(
-        preset=preset, annotators=annotators, proficiency=proficiency, family=family,
-        box_noise=box_noise, spurious=spurious, coverage=coverage, train=train, val=val, test=test,
-        canvas=canvas, side=side, count=count, empty=empty, max_iou=max_iou,
-        background=background, seed=seed,
+        train=train, val=val, test=test, canvas=canvas, side=side, count=count, empty=empty,
+        max_iou=max_iou, background=background, seed=seed, preset=preset, annotators=annotators,
+        annotators_from=annotators_from, proficiency=proficiency, family=family,
+        box_noise=box_noise, spurious=spurious, coverage=coverage, difficulty=difficulty,
+        copies=copies, copies_from=copies_from, corrects=corrects, drift=drift, splits=splits,
+        merges=merges, hand=hand, habit=habit,
     )  # fmt: skip
     pool = load_digits(digits, None if digits_root is None else Path(digits_root))
     return _opened(made(Path(out), plan, pool, crowd, workers=workers, stage=progress))
@@ -130,13 +146,6 @@ def generate(
 
 def planned(
     *,
-    preset: str,
-    annotators: int | None,
-    proficiency: Numbers | None,
-    family: Words | None,
-    box_noise: Words | None,
-    spurious: Numbers | None,
-    coverage: Numbers | None,
     train: int | None,
     val: int | None,
     test: int | None,
@@ -147,12 +156,14 @@ def planned(
     max_iou: float,
     background: Background,
     seed: int,
+    preset: str,
+    **who: Any,
 ) -> tuple[Plan, SimulatedCrowd]:
-    """Return what the options of ``generate`` ask for, and who labels it. Raises InputError."""
-    crowd = simulated(
-        DIGIT_CLASSES.names, seed, preset=preset, annotators=annotators, proficiency=proficiency,
-        family=family, box_noise=box_noise, spurious=spurious, coverage=coverage,
-    )  # fmt: skip
+    """Return what the options of ``generate`` ask for, and who labels it.
+
+    ``who`` are those of :func:`simulated`. Raises InputError.
+    """
+    crowd = simulated(DIGIT_CLASSES.names, seed, preset=preset, **who)
     scenes = SceneOptions(
         canvas=canvas,
         side=default_side(canvas) if side is None else pair("--side", side),
@@ -181,23 +192,43 @@ def simulated(
     *,
     preset: str,
     annotators: int | None,
-    proficiency: Numbers | None,
-    family: Words | None,
-    box_noise: Words | None,
-    spurious: Numbers | None,
-    coverage: Numbers | None,
+    annotators_from: str | Path | None,
+    **values: Numbers | Words | None,
 ) -> SimulatedCrowd:
-    """Return the annotators that options describe, for these classes. Raises InputError."""
-    crowd = crowd_options(
-        preset,  # type: ignore[arg-type]
-        annotators=annotators,
-        proficiency=numbers("--proficiency", proficiency),
-        family=words(family),
-        box_noise=words(box_noise),
-        spurious=numbers("--spurious", spurious),
-        coverage=numbers("--coverage", coverage),
-    )
+    """Return the annotators that options describe, for these classes.
+
+    ``values`` are the fields of AnnotatorOptions, by name. Raises InputError, also for any of the
+    others beside ``annotators_from``, which says it all.
+    """
+    if annotators_from is not None:
+        given = [name for name, value in values.items() if value is not None]
+        given += ["annotators"] if annotators is not None else []
+        given += ["preset"] if preset != "paper" else []
+        if given:
+            raise InputError(
+                f"--annotators-from {annotators_from} says all about the annotators: leave "
+                f"{flag(given[0])} out"
+            )
+        found = read_described(Path(annotators_from), class_names)
+        return SimulatedCrowd(
+            annotators=found.annotators, seed=seed, class_names=class_names, teams=found.teams
+        )
+    read = {name: _READ.get(name, numbers)(flag(name), value) for name, value in values.items()}
+    crowd = crowd_options(preset, annotators=annotators, **read)  # type: ignore[arg-type]
     return SimulatedCrowd.of(crowd, class_names, seed)
+
+
+def _words(_: str, given: Any) -> list[str] | None:
+    return words(given)
+
+
+# How the values of an option are read that are no numbers of any kind.
+_READ: dict[str, Callable[[str, Any], Sequence[Any] | None]] = {
+    "family": _words,
+    "box_noise": _words,
+    "habit": _words,
+    "copies_from": counts,
+}
 
 
 def made(

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from annotators.learn.registry import refuse_unknown
-from annotators.simulate.crowd import draw_annotators
-from annotators.simulate.options import AnnotatorOptions, crowd_options
+from annotators.simulate.annotator import draw_annotators
+from annotators.simulate.options import AnnotatorOptions
+from annotators.simulate.presets import crowd_options
 from evaluation.benchmark.budgets import Budget
 from evaluation.benchmark.cells import Setting, Spec
 from medmnist_det.errors import InputError, listed, shown
@@ -24,7 +25,10 @@ from medmnist_det.terminal.option_text import whole_numbers
 _PLUS = "+"
 
 #: The options of annotators that a sweep may change, beside their number.
-SWEPT = ("annotators", "proficiency", "family", "box-noise", "spurious", "coverage")
+SWEPT = (
+    "annotators", "proficiency", "family", "box-noise", "spurious", "coverage", "difficulty",
+    "copies", "corrects", "drift", "splits", "merges",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

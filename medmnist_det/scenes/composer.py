@@ -88,6 +88,8 @@ class Scenes:
 
     labels: Labels
     canvas: int
+    #: The digit of the split that every box holds.
+    digit: Int[np.ndarray, " n"]
     #: The resized digit of every box, cut to the box.
     strokes: list[UInt8[np.ndarray, "h w"]]
     #: What lies behind the digits of a row; None where all is black.
@@ -273,4 +275,4 @@ def _render(
     labels = Labels(
         images=count, image=image, box=box.astype(np.float64), label=digits.labels[split][digit]
     )
-    return Scenes(labels=labels, canvas=options.canvas, strokes=strokes, behind=behind)
+    return Scenes(labels=labels, canvas=options.canvas, digit=digit, strokes=strokes, behind=behind)

@@ -42,12 +42,12 @@ class Job:
 
 # Split, number of the block, number of its scenes.
 _Task = tuple[Split, int, int]
-# A block's labels, and the digests of its images one after the other.
-_Block = tuple[Labels, bytes]
+# A block's labels, the digit behind each, and the digests of its images one after the other.
+_Block = tuple[Labels, np.ndarray, bytes]
 
 
 def write_images(job: Job, images: Mapping[Split, int], workers: int) -> Generator[_Block]:
-    """Write all images; yield every block's labels and digests, in order, split by split.
+    """Write all images; yield every block's labels, digits and digests, in order, split by split.
 
     Each split yields ``ceil(images / BLOCK)`` blocks. Processes go on between two blocks, until the
     generator is closed. Raises InputError when the disk refuses or a process is killed.
@@ -193,7 +193,7 @@ def _write_block(job: Job, task: _Task) -> _Block:
                 file, digest = pack_scanlines(lines), image_digest(lines[:, 1:])
             _write(f"{folder}{os.sep}{file_name(block * BLOCK + row)}", file)
             digests.append(digest)
-    return scenes.labels, b"".join(digests)
+    return scenes.labels, scenes.digit, b"".join(digests)
 
 
 def _write(path: str, content: bytes) -> None:

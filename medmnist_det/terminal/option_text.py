@@ -39,6 +39,17 @@ def numbers(option: str, given: str | float | Iterable[float] | None) -> list[fl
     return found
 
 
+def counts(option: str, given: str | float | Iterable[float] | None) -> list[int] | None:
+    """Return the whole numbers between commas, or those given; None for none given.
+
+    Raises InputError that names the option.
+    """
+    found = numbers(option, given)
+    if found is not None and not all(map(_is_whole, found)):
+        raise InputError(f"{option} {shown(given)} is no whole number, nor such with commas")
+    return None if found is None else list(map(int, found))
+
+
 def pair(option: str, given: str | Iterable[float]) -> tuple[int, int]:
     """Return two whole numbers. Raises InputError that names the option."""
     found = numbers(option, given) or []
@@ -51,10 +62,7 @@ def pair(option: str, given: str | Iterable[float]) -> tuple[int, int]:
 
 def whole_numbers(option: str, text: str) -> tuple[int, ...]:
     """Return the whole numbers between commas. Raises InputError that names the option."""
-    found = numbers(option, text) or []
-    if not all(map(_is_whole, found)):
-        raise InputError(f"{option} {shown(text)} is no whole number, nor such with commas")
-    return tuple(map(int, found))
+    return tuple(counts(option, text) or ())
 
 
 def _is_whole(number: float) -> bool:

@@ -65,10 +65,13 @@ def annotator_table(described: dict[str, Any]) -> Table:
     raters = described["annotators"]
     groups: dict[Any, list[dict[str, Any]]] = {}
     for one in raters:
-        kind = tuple(one[k] for k in ("proficiency", "family", "box_noise", "spurious", "coverage"))
+        same = ("proficiency", "family", "box_noise", "spurious", "coverage")
+        kind = (*(one[k] for k in same), one.get("habit"), _also(one))
         groups.setdefault(kind if len(raters) > _MOST_ROWS else one["rater_id"], []).append(one)
     columns = ("p", "diagonal", "drawn", "missed", "wrong", "spurious", "IoU")
-    table = Table("Annotators", "rater", "matrix", "boxes", *columns, names=3)
+    also = any(map(_also, raters))
+    names = ("rater", "matrix", "boxes", *["also"] * also)
+    table = Table("Annotators", *names, *columns, names=len(names))
     for group in groups.values():
         first = group[0]
         out = [rates for one in group for rates in one["realised"].values()]
@@ -80,7 +83,8 @@ def annotator_table(described: dict[str, Any]) -> Table:
         table.row(
             f"{first['rater_id']}" + (f"-{group[-1]['rater_id']}" if len(group) > 1 else ""),
             first["family"],
-            first["box_noise"],
+            first["box_noise"] + (f", {first['habit']}" if "habit" in first else ""),
+            *[_also(first)] * also,
             f"{first['proficiency']:g}",
             f"{np.mean([np.diagonal(one['matrix'])[:-1].mean() for one in group]):.3f}",
             f"{total['boxes']:,}",
@@ -90,6 +94,18 @@ def annotator_table(described: dict[str, Any]) -> Table:
             f"{overlap / found:.3f}" if found else "-",
         )
     return table
+
+
+def _also(one: dict[str, Any]) -> str:
+    """Return what an annotator's errors depend on beside its matrix, in words; "" for nothing."""
+    found = [f"{name} {one[name]:g}" for name in _BESIDE if name in one]
+    if "copies" in one:
+        found.append(f"copies {one['copies_from']} on {one['copies']:.0%}")
+    return ", ".join(found)
+
+
+# Options that are numbers, in the order in which they are told.
+_BESIDE = ("difficulty", "drift", "splits", "merges")
 
 
 def _share(part: int, whole: int) -> str:

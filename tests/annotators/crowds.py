@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from annotators.infer.parts.result import Raters
-from annotators.simulate.crowd import Annotator, draw_annotators, simulate
+from annotators.simulate.annotator import Annotator, draw_annotators
+from annotators.simulate.crowd import simulate
 from annotators.simulate.options import AnnotatorOptions
 from medmnist_det.labels import Classes, Images, Labels, LabelSet
 
@@ -94,8 +95,8 @@ def known(annotators: Sequence[Annotator]) -> Raters:
         matrix=np.stack([one.matrix for one in annotators]),
         spurious=np.array([one.options.spurious for one in annotators]),
         prior=np.full(classes, 1 / classes),
-        box_bias=np.stack([one.bias_mean for one in annotators]),
-        box_spread=np.stack([one.bias_std for one in annotators]),
+        box_bias=np.stack([one.box_law.mean for one in annotators]),
+        box_spread=np.stack([one.box_law.std for one in annotators]),
     )
 
 

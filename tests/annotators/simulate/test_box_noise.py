@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotators.simulate.box_noise import biased_noise, gaussian_noise, iou_noise
+from annotators.simulate.box_law import BoxLaw
+from annotators.simulate.box_noise import gaussian_noise, iou_noise, sized_noise
 from medmnist_det.boxes import GRID, paired_iou
 
 CANVAS = 320.0
@@ -11,6 +12,10 @@ CANVAS = 320.0
 
 def many(box, n, canvas=CANVAS):
     return np.tile(np.array(box, dtype=np.float64), (n, 1)), np.full((n, 2), canvas)
+
+
+def shares(mean, std):
+    return BoxLaw(mean=mean, std=std, mean_px=np.zeros(4), std_px=np.zeros(4))
 
 
 @st.composite
@@ -100,7 +105,7 @@ def test_no_box_gives_no_box():
     for p in (0.1, 0.8):
         assert iou_noise(empty, sizes, p, rng).shape == (0, 4)
     assert gaussian_noise(empty, sizes, 0.5, rng).shape == (0, 4)
-    assert biased_noise(empty, sizes, np.ones(4), np.ones(4), rng).shape == (0, 4)
+    assert sized_noise(empty, sizes, shares(np.ones(4), np.ones(4)), rng).shape == (0, 4)
 
 
 def test_gaussian_corners_have_the_published_spread():
@@ -126,7 +131,7 @@ def test_gaussian_boxes_overlap_as_little_as_the_published_ones():
 def test_a_biased_annotator_errs_by_its_own_mean_and_spread():
     boxes, sizes = many((100, 120, 150, 180), 20_000)
     mean, std = np.array([0.1, -0.05, 0.2, -0.1]), np.array([0.02, 0.04, 0.05, 0.03])
-    drawn = biased_noise(boxes, sizes, mean, std, np.random.default_rng(0))
+    drawn = sized_noise(boxes, sizes, shares(mean, std), np.random.default_rng(0))
     side, true_side = drawn[:, 2:] - drawn[:, :2], boxes[:, 2:] - boxes[:, :2]
     shift = ((drawn[:, :2] + drawn[:, 2:]) - (boxes[:, :2] + boxes[:, 2:])) / 2 / true_side
     error = np.concatenate([shift, side / true_side - 1], axis=1)
@@ -136,5 +141,5 @@ def test_a_biased_annotator_errs_by_its_own_mean_and_spread():
 
 def test_an_unbiased_annotator_without_spread_is_exact():
     boxes, sizes = many((1, 2, 3, 4), 3)
-    drawn = biased_noise(boxes, sizes, np.zeros(4), np.zeros(4), np.random.default_rng(0))
+    drawn = sized_noise(boxes, sizes, shares(np.zeros(4), np.zeros(4)), np.random.default_rng(0))
     assert np.array_equal(drawn, boxes)

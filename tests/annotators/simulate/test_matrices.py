@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from annotators.simulate.matrices import FAMILIES, dominant, transition_matrix
 from medmnist_det.errors import InputError
 
-ANY_SIZE = [family for family in FAMILIES if family not in ("structured", "adversarial", "average")]
+DIGITS = ("structured", "adversarial", "average", "instance")
+ANY_SIZE = [family for family in FAMILIES if family not in DIGITS]
 ps = st.floats(0, 1)
 
 
@@ -78,8 +79,9 @@ def test_structured_confusions_stay_among_look_alikes():
     for digit, others in partners.items():
         assert set(np.flatnonzero(rows[digit, :10])) == others | {digit}
     assert (rows[2, :10] > 0).all()
-    with pytest.raises(InputError, match="'structured' knows ten digits, not 4 classes"):
-        draw("structured", classes=4)
+    for family in ("structured", "instance"):
+        with pytest.raises(InputError, match=f"'{family}' knows ten digits, not 4 classes"):
+            draw(family, classes=4)
 
 
 def test_ordered_confusions_stay_among_neighbours():

@@ -1,9 +1,8 @@
-from dataclasses import asdict
-
 import pytest
 
-from annotators.simulate.crowd import draw_annotators
-from annotators.simulate.options import PRESETS, AnnotatorOptions, crowd_options
+from annotators.simulate.annotator import draw_annotators
+from annotators.simulate.options import AnnotatorOptions
+from annotators.simulate.presets import PRESETS, crowd_options
 from medmnist_det.errors import InputError
 
 
@@ -89,4 +88,4 @@ def test_the_editions_of_the_paper_keep_their_options():
         ("paper", {"family": "random", "box_noise": "iou"}),
         ("paper-code", {"family": "uniform", "box_noise": "gaussian"}),
     ):
-        assert [asdict(one) for one in crowd_options(preset)] == [paper | law] * 3
+        assert [one.described() for one in crowd_options(preset)] == [paper | law] * 3

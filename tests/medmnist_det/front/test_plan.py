@@ -2,7 +2,7 @@
 
 import pytest
 
-from annotators.simulate.options import preset_crowd
+from annotators.simulate.presets import preset_crowd
 from evaluation.benchmark.cells import Setting
 from medmnist_det.errors import InputError
 from medmnist_det.front.plan import (

@@ -14,7 +14,8 @@ from annotators.infer.methods.majority_vote import majority_vote
 from annotators.infer.parts.grouping import group_boxes
 from annotators.infer.parts.result import Inference
 from annotators.infer.parts.spurious import spurious_rates
-from annotators.simulate.crowd import draw_annotators, simulate
+from annotators.simulate.annotator import draw_annotators
+from annotators.simulate.crowd import simulate
 from annotators.simulate.options import AnnotatorOptions
 from evaluation.quality import quality_of
 from medmnist_det.labels import Labels, LabelSet
