@@ -21,11 +21,13 @@ class _ListsMethods(TyperCommand):
     """Names all methods in the help of ``--method``, which takes a look at all packages."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        from annotators.learn.registry import methods
+        from annotators.infer import registry as labels
+        from annotators.learn import registry as detectors
 
+        known = detectors if self.name == "train-reference" else labels
         for option in self.params:
             if option.name == "method":
-                option.help = option.help.replace("METHODS", ", ".join(methods()))  # type: ignore[attr-defined]
+                option.help = option.help.replace("METHODS", ", ".join(known.methods()))  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 
 
@@ -562,13 +564,13 @@ _Raters = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=_ListsMethods)
 def aggregate(
     method: Annotated[
         str,
         typer.Option(
-            help="all, rater:K, majority-vote, wbf, wbf-agnostic, dawid-skene, or bayes-truth "
-            "(privileged: reads the simulator's matrices)."
+            help="METHODS, or your own: module:function. bayes-truth is privileged: it reads the "
+            "simulator's matrices."
         ),
     ] = "dawid-skene",
     data: _Data = Path("med-mnist"),

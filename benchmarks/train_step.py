@@ -78,7 +78,7 @@ def measure(learner: Learner, pool: Pool, steps: int) -> dict[str, Any]:
     alone = seconds(lambda: next(endless), steps, device)
     seen = profiled(step, min(_PROFILED, steps), device)
     # The same step without torch.compile, whose kernels the counter does not see into.
-    learner.taught.features = learner.model.features
+    learner.taught.features = learner.model.features  # type: ignore[assignment]
     with FlopCounterMode(display=False) as counter:
         step()
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from annotators.infer.methods.bayes_truth import bayes_truth
@@ -10,10 +11,16 @@ from annotators.infer.methods.majority_vote import majority_vote
 from annotators.infer.methods.selection import all_boxes, one_rater
 from annotators.infer.methods.wbf import WbfOptions, wbf
 from annotators.infer.parts.result import Inference, Raters
-from medmnist_det.errors import InputError
+from medmnist_det.errors import InputError, shown
 from medmnist_det.labels import LabelSet
+from medmnist_det.plugins import plugin, plugin_names
 
-#: Beside these there is ``rater:K``. The last is privileged: it needs the simulator's matrices.
+#: Other packages name their methods here: ``my-method = "my_package.my_module:my_method"``, a
+#: function of a crowd (a label set with raters) that returns an :class:`Inference`.
+GROUP = "medmnist_det.aggregation"
+
+#: Beside these there is ``rater:K``, and what :data:`GROUP` and users add. The last is privileged:
+#: it needs the simulator's matrices.
 METHODS = ("all", "majority-vote", "wbf", "wbf-agnostic", "dawid-skene", "bayes-truth")
 
 
@@ -51,6 +58,8 @@ def infer(
     ``bayes-truth`` without ``truth``.
     """
     options = options or InferenceOptions()
+    if method not in METHODS and not method.startswith("rater:"):
+        _of_others(method)  # a method that does not exist is told before its options
     check_options(method, options)
     if len(crowd.classes) == 0:
         raise InputError(
@@ -79,7 +88,31 @@ def infer(
                     "--crowd, or choose dawid-skene"
                 )
             return bayes_truth(crowd, truth, _em(options))
-    raise InputError(f"--method {method!r} is not known: choose {', '.join(METHODS)} or rater:K")
+    found = _of_others(method)(crowd)
+    if not isinstance(found, Inference):
+        raise InputError(
+            f"--method {shown(method)}: returned a {type(found).__name__}, not an "
+            "annotators.infer.Inference; mend the method"
+        )
+    return found
+
+
+def methods() -> tuple[str, ...]:
+    """Return the names of all methods; ``rater:K`` stands for one rater."""
+    others = (name for name in plugin_names(GROUP) if name not in METHODS)
+    return (*METHODS, "rater:K", *others)
+
+
+def _of_others(method: str) -> Callable[[LabelSet], Inference]:
+    found = plugin(GROUP, method)
+    if found is None:
+        raise InputError(
+            f"--method {shown(method)} is not known: choose {', '.join(methods())}, or name a "
+            "function of your own as in my_module:my_method"
+        )
+    if not callable(found):
+        raise InputError(f"--method {shown(method)}: this is no function of a crowd")
+    return found  # type: ignore[return-value]
 
 
 def _em(options: InferenceOptions) -> EmOptions:
@@ -88,9 +121,7 @@ def _em(options: InferenceOptions) -> EmOptions:
 
 
 def check_options(method: str, options: InferenceOptions) -> None:
-    """Raise InputError for an option that the method would pass over; unknown methods pass."""
-    if method not in METHODS and not method.startswith("rater:"):
-        return
+    """Raise InputError for an option that the method would pass over."""
     for field in fields(options):
         value = getattr(options, field.name)
         if value is None or field.name in _KNOWS.get(method, ()):

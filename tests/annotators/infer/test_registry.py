@@ -109,3 +109,36 @@ def test_wbf_fuses_whatever_overlaps_at_all_at_iou_0() -> None:
     rows = [(0, 0, 1, (0.0, 0, 10, 10)), (0, 1, 1, (7.0, 7, 17, 17))]
     assert len(infer("wbf", crowd(rows), InferenceOptions(iou=0.0)).labels) == 1
     assert len(infer("wbf", crowd(rows)).labels) == 2
+
+
+MINE = """
+from annotators.infer import infer
+import numpy as np
+
+def half_sure(crowd):
+    from dataclasses import replace
+    found = infer("majority-vote", crowd)
+    return replace(found, existence=found.existence / 2)
+
+def wrong(crowd):
+    return 5
+
+value = 7
+"""
+
+
+def test_a_function_of_the_users_own_is_a_method(tmp_path: Any, monkeypatch: Any) -> None:
+    (tmp_path / "my_methods_of_labels.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    drawn = crowd(ROWS, images=2)
+    plain, mine = infer("majority-vote", drawn), infer("my_methods_of_labels:half_sure", drawn)
+    assert len(mine.labels) == len(plain.labels) > 0
+    assert (mine.existence == plain.existence / 2).all()
+    for method, options, message in (
+        ("wrong", None, "returned a int, not an annotators.infer.Inference"),
+        ("value", None, "this is no function of a crowd"),
+        ("absent", None, "has no attribute 'absent'"),
+        ("half_sure", InferenceOptions(iou=0.5), "--iou 0.5 goes with --method majority-vote"),
+    ):
+        with pytest.raises(InputError, match=message):
+            infer(f"my_methods_of_labels:{method}", drawn, options)

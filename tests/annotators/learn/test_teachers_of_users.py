@@ -121,7 +121,7 @@ def test_one_from_the_current_folder_is_trained_and_resumes_exactly(blind, here,
     [
         ("my_teachers:NoNumbers", "its lessons have weight that are no finite numbers"),
         ("my_teachers:OneShort", "its lessons have classes of shape ("),
-        ("my_teachers:NoTeacher", "NoTeacher is no class that derives from"),
+        ("my_teachers:NoTeacher", "this is no class that derives from"),
         ("my_teachers:Absent", "has no attribute 'Absent'; name a module that can be imported"),
         ("absent:Teacher", "No module named 'absent'; name a module that can be imported"),
         ("best", "is not known: choose oracle, baseline,"),
