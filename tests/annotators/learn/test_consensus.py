@@ -125,7 +125,7 @@ def test_detectors_learn_from_parts_for_as_long_as_it_pays(blind) -> None:
 
 @pytest.mark.parametrize("method", ["consensus", "mbem"])
 def test_it_is_trained_without_truth_and_resumes_exactly(blind, tmp_path, method) -> None:
-    words = ["--method", method, "--epochs", 2, "--batch", 8]
+    words = ["--method", method, "--epochs", 1, "--batch", 8, "--no-refine"]
     said = start(blind.path, tmp_path / "one", *words)
     start(blind.path, tmp_path / "two", *words)
     # As if it had been stopped between the parts: the last training is gone.
