@@ -153,7 +153,8 @@ class Bdc(Teacher):
         kept = share > _DROPPED
         box = located(crowd, places, self.believed.boxes)
         columns = places.image, box, q, share
-        return lessons_at(crowd, *(column[kept] for column in columns))
+        # Nobody can be taught nothing.
+        return lessons_at(crowd, *(column[kept] for column in columns)) if kept.any() else None
 
     def _updated(self, places: Places) -> tuple[Believed, Float[np.ndarray, "s L"]]:
         """Return what is believed now of the raters, and of every place."""

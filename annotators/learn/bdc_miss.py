@@ -210,7 +210,7 @@ class BdcMiss(Teacher):
         box = located(crowd, places, self.believed.boxes)[kept]
         classes = q[kept, :-1] / there[kept, None]
         lessons = lessons_at(crowd, places.image[kept], box, classes, there[kept])
-        # A detector that denied everything would have nothing to learn from.
+        # Nobody can be taught nothing.
         return lessons if kept.any() else None
 
     def state(self) -> dict[str, np.ndarray]:

@@ -185,6 +185,16 @@ def test_rare_boxes_are_dropped_and_weights_are_shares():
     assert sorted(later.weight) == [0.4, 1.0]
 
 
+def test_where_every_object_would_be_dropped_lessons_stay_as_they_are():
+    """Four of ten raters drew one object, which the detector sees twice."""
+    first, second = (10, 10, 50, 50), (30, 10, 70, 50)
+    rows = [(0, k, 0, first if k < 2 else second) for k in range(4)]
+    seen = seen_at((first, 0.9, (0.8, 0.1, 0.1)), (second, 0.9, (0.8, 0.1, 0.1)))
+    teacher, lessons = taught(Bdc, crowd(rows, raters=10), seen)
+    assert lessons.weight.tolist() == [0.4]
+    assert teacher.after_epoch(9, seer(seen), Criterion()) is None
+
+
 def test_a_crowd_without_a_box_teaches_nothing_and_one_rater_is_enough():
     _, lessons = taught(Bdc, crowd([]), nothing_seen())
     assert len(lessons.label_set.labels) == 0

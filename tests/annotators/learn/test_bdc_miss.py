@@ -86,6 +86,18 @@ def literal(label_set, places, believed, coincidence):
     return q, alpha, fancy, spurious, images
 
 
+def shift(label_set, places, q):
+    """The mean shift to the right of each rater's boxes, in widths, where there are objects."""
+    labels, total, count = label_set.labels, np.zeros(3), np.zeros(3)
+    for row, s in enumerate(places.owner.tolist()):
+        if places.seen[s]:
+            (x0, _, x1, _), (u0, _, u1, _) = labels.box[row], places.box[s]
+            error = ((x0 + x1) / 2 - (u0 + u1) / 2) / (u1 - u0)
+            total[labels.rater[row]] += (1 - q[s, -1]) * error
+            count[labels.rater[row]] += 1 - q[s, -1]
+    return total / (10 + count)
+
+
 def test_a_look_is_what_the_equations_say_number_by_number(some):
     _, label_set, _, seen = some
     label_set = sorted_crowd(label_set)
@@ -103,6 +115,7 @@ def test_a_look_is_what_the_equations_say_number_by_number(some):
         np.testing.assert_allclose(believed.fancy, fancy, rtol=1e-9)
         np.testing.assert_allclose(believed.spurious, spurious, rtol=1e-9)
         np.testing.assert_allclose(believed.looked, images)
+        np.testing.assert_allclose(believed.mean[:, 0], shift(label_set, places, q), atol=1e-12)
 
 
 def test_inventions_go_that_bdc_keeps(some):
