@@ -4,6 +4,7 @@
     python benchmarks/simulate.py --diagonals       what an annotator gets right, by p and by preset
 
 20,000 images of 2.2 objects, three annotators of the paper's matrices; median and range of rounds.
+Then the presets, by CPU time: 20,000 images each, looks of digits (family ``instance``) included.
 Then, by p, how many of the boxes proposed by ``iou_noise`` are accepted, for boxes in the middle of
 an image, in its corner, tiny ones, and the whole image.
 
@@ -17,16 +18,19 @@ import argparse
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
 from annotators.simulate import box_noise
 from annotators.simulate.annotator import draw_annotators
-from annotators.simulate.crowd import simulate
-from annotators.simulate.options import AnnotatorOptions
+from annotators.simulate.crowd import annotate, simulate
+from annotators.simulate.options import BOX_NOISES, AnnotatorOptions
 from annotators.simulate.presets import PRESETS, crowd_options
 from medmnist_det.labels import Images, Labels
+from medmnist_det.scenes.digits import load_digits
+from medmnist_det.scenes.looks import Looks
 
 IMAGES, ROUNDS = 20_000, 15
 SEEDS = 100
@@ -80,7 +84,7 @@ def speed() -> None:
     ids = tuple(range(IMAGES))
     images = Images(ids=ids, names=tuple(map(str, ids)), width=size, height=size)
     print(f"{'noise':10}{'p':>5}{'million boxes/s, median (range)':>36}")
-    for noise in ("iou", "gaussian", "biased"):
+    for noise in BOX_NOISES:
         for p in (0.5, 0.8, 0.95):
             options = crowd_options(box_noise=[noise], proficiency=[p])
             annotators = draw_annotators(options, 10, 0)
@@ -91,6 +95,7 @@ def speed() -> None:
                 rates.append(len(drawn) / (time.perf_counter() - start) / 1e6)
             spread = f"{statistics.median(rates):.2f} ({min(rates):.2f} to {max(rates):.2f})"
             print(f"{noise:10}{p:5g}{spread:>36}")
+    presets(labels, images)
     print("\nshare of proposals that iou_noise accepts")
     cases = {
         "middle": (100, 100, 130, 139),
@@ -102,6 +107,24 @@ def speed() -> None:
     for p in (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 0.95, 0.99):
         shares = [accepted(box, p) for box in cases.values()]
         print(f"{p:5g}" + "".join(f"{share:9.1%}" for share in shares))
+
+
+def presets(labels: Labels, images: Images) -> None:
+    """Print the rates of all presets, from truth and digits to labels and what is behind them."""
+    digits = load_digits("optdigits")
+    digit = np.random.default_rng(0).integers(0, len(digits.labels["train"]), len(labels))
+    drawn = replace(labels, label=digits.labels["train"][digit])
+    print(f"\n{'preset':22}{'million boxes/s of CPU time, median (range)':>46}")
+    for preset in PRESETS:
+        annotators = draw_annotators(crowd_options(preset), 10, 0)
+        rates = []
+        for _ in range(5):
+            start = time.process_time()
+            looks = Looks.of(digits, "train", digit)
+            made = annotate(drawn, images, annotators, 0, "train", looks=looks)
+            rates.append(len(made.labels) / (time.process_time() - start) / 1e6)
+        spread = f"{statistics.median(rates):.2f} ({min(rates):.2f} to {max(rates):.2f})"
+        print(f"{preset:22}{spread:>46}", flush=True)
 
 
 def accepted(box: tuple[int, ...], p: float, boxes: int = 20_000) -> float:

@@ -45,17 +45,21 @@ def iou_noise(
     """
     if p >= 1:
         return boxes.copy()
-    least = np.full(len(boxes), p)
+    least = np.array([p])  # one for all, or one for each box
     if scale is not None and p > 0:
         least = 1 / (1 + scale * (1 / p - 1))
+
+    def least_of(rows: Rows) -> Float[np.ndarray, " k"]:
+        return least if len(least) == 1 else least.take(rows)
+
     ball = _Ball(boxes, sizes, least)
     whole = ball.whole() & (least >= _BALL_FROM)
     cut = np.flatnonzero(~whole)
-    shells = _Shells(boxes.take(cut, axis=0), sizes.take(cut, axis=0), least.take(cut))
+    shells = _Shells(boxes.take(cut, axis=0), sizes.take(cut, axis=0), least_of(cut))
     narrow = ball.volume(cut) > shells.volumes[:, -1]
 
     def enough(rows: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
-        return paired_iou(boxes.take(rows, axis=0), drawn) > least.take(rows)
+        return paired_iou(boxes.take(rows, axis=0), drawn) > least_of(rows)
 
     def enough_inside(rows: Rows, drawn: Boxes) -> Bool[np.ndarray, " k"]:
         x_min, y_min, x_max, y_max = drawn.T
@@ -176,7 +180,7 @@ class _Ball:
     Ix + Iy + Ox + Oy. Good for large p: at p = .8 seven of ten proposals are accepted.
     """
 
-    def __init__(self, boxes: Boxes, sizes: Sizes, p: Float[np.ndarray, " n"]) -> None:
+    def __init__(self, boxes: Boxes, sizes: Sizes, p: Float[np.ndarray, " n|1"]) -> None:
         side = boxes[:, 2:] - boxes[:, :2]
         self.boxes = boxes
         self.radius = (1 / np.maximum(p, 1e-9) - 1)[:, None] * side[:, [0, 1, 0, 1]]
@@ -239,14 +243,14 @@ class _Shells:
     the ball is nearly empty, and in narrow places; at p = 0 the image is the only bound.
     """
 
-    def __init__(self, boxes: Boxes, sizes: Sizes, p: Float[np.ndarray, " n"]) -> None:
+    def __init__(self, boxes: Boxes, sizes: Sizes, p: Float[np.ndarray, " n|1"]) -> None:
         self.side = boxes[:, 2:] - boxes[:, :2]
         p = p[:, None]
         largest = np.minimum(sizes / self.side, 1 / np.maximum(p, 1e-9))  # in units of the true box
         self.scale = 2.0 ** np.arange(1 + int(np.log2(largest[:, 0].max(initial=1))))  # 2**k
         height = 1 / np.maximum(p * self.scale, 1e-9)
         longest = np.stack([np.broadcast_to(2 * self.scale, height.shape), height], axis=2)
-        np.minimum(longest, largest[:, None], out=longest)  # (n, K, 2)
+        longest = np.minimum(longest, largest[:, None])  # (n, K, 2)
         # Along one axis IoU > p lets a side move inwards by 1 - p, and outwards by (l - p)/(1 + p)
         # while the length stays below l.
         out = self.side[:, None] * (longest - p[:, None]) / (1 + p[:, None])
