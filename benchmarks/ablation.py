@@ -27,6 +27,7 @@ from torchvision.ops import nms
 
 import medmnist_det
 from annotators.aggregation import fuse_missing
+from annotators.learn.plain import Earl
 from evaluation import score
 from evaluation.benchmark.budgets import BUDGETS
 from medmnist_det.folder import Folder
@@ -200,7 +201,13 @@ def measure(name: str, seed: int, folder: Folder, out: Path) -> None:
     place, table = out / "runs" / f"{name}-{seed}", folder.truth("val")
     with changed(training.changes), one_thread():
         clock = time.process_time()
-        trained = train_folder(folder, recipe, place, begun=begun_in(place, recipe, unheard))
+        trained = train_folder(
+            folder,
+            recipe,
+            place,
+            teacher=Earl(recipe),
+            begun=begun_in(place, recipe, unheard),
+        )
         print(f"{name}, seed {seed}: trained, {time.process_time() - clock:.0f} s CPU", flush=True)
         for row in training.rows:
             file = scores_file(out, row, seed)

@@ -42,7 +42,7 @@ def dependence(digits: Digits, images: int, seeds: int) -> None:
         rows = []
         for seed in range(seeds):
             true, looks = scenes(digits, images, seed)
-            asked = {"family": ["uniform"]} | options
+            asked: dict[str, Any] = {"family": ["uniform"], **options}
             crowd = SimulatedCrowd.of(crowd_options(**asked), true.classes.names, seed)
             labels = crowd.annotate(true.labels, true.images, "train", looks).labels
             told = crowd.describe({"train": true.labels}, {"train": labels}, {"train": looks})

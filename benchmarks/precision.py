@@ -35,18 +35,18 @@ def measure(data: Path, steps: int) -> None:
     """Print images a CPU second of every kind of step, as this process sees the processor."""
     import torch
 
+    from annotators.learn.plain import Earl
     from medmnist_det.folder import Folder
     from medmnist_det.reference.batches import Batches, Pool, targets_of
     from medmnist_det.reference.device import CPU
     from medmnist_det.reference.learner import Learner, anchors_of
-    from medmnist_det.reference.lessons import lessons
     from medmnist_det.reference.model import SIZES
     from medmnist_det.reference.pixels import read_images
     from medmnist_det.reference.recipe import Recipe
 
     torch.set_num_threads(1)
     folder, usual = Folder.open(data), Recipe()
-    known = lessons(folder, "train", usual.method, usual.weighting)
+    known = Earl(usual).lessons(folder, "train")
     table = known.label_set
     images = read_images(folder.images("train"), table.images)
     pool = Pool(images, targets_of(known), known.looked, CPU)

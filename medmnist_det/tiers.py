@@ -48,7 +48,7 @@ def tier(crowd: LabelSet, truth: LabelSet, which: str, seed: int, split: str) ->
             )
         sign = 1 if kind == "best" else -1
         worse = sign * wrong, -sign * overlap
-    there = looked.any(axis=0)[None] if whole else looked
+    there = looked.any(axis=0, keepdims=True) if whole else looked
     # The last key counts first: who did not look comes last of all.
     order = np.lexsort((worse[1], worse[0], ~there), axis=1)
     chosen = np.broadcast_to(order[:, 0], labels.images)

@@ -11,7 +11,8 @@ from annotators.learn.parts import joint
 from annotators.learn.parts.calibration import Calibration
 from annotators.learn.parts.heard import KINDS, Heard, hear
 from annotators.learn.parts.joint import Joint, first_belief, log_joint, maximise, settle, usual
-from annotators.simulate.options import AnnotatorOptions, preset_crowd
+from annotators.simulate.options import AnnotatorOptions
+from annotators.simulate.presets import preset_crowd
 from tests.annotators.crowds import simulated, truth
 from tests.annotators.learn.seen import sightings_of
 
