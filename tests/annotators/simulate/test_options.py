@@ -69,7 +69,7 @@ def test_p_is_what_a_preset_says_but_where_it_is_the_paper_s(preset):
     crowd = crowd_options(preset)
     for one, annotator in zip(crowd, draw_annotators(crowd, 10, 0), strict=True):
         right = annotator.matrix.diagonal()[:-1]
-        if one.family in ("uniform", "pairwise-flipper"):
+        if one.family in ("uniform", "pairwise-flipper", "instance"):
             assert right == pytest.approx(one.proficiency)
         else:
             assert one.family in ("hammer-spammer", "adversarial") or preset in ("paper", "sparse")
