@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -171,11 +172,16 @@ def test_agreement_is_shown_as_a_whole_by_class_and_by_rater() -> None:
         "with others": ["0.650", "0.550", "0.300"],
         "mAP on others": ["-", "0.600", "0.200"],
         "mAP on truth": ["-", "0.820", "0.810"],
+        "same box": ["50.0%", "-", "33.3%"],
+        "as": ["7", "-", "C"],
     }
 
 
 def test_columns_that_are_not_known_are_left_out() -> None:
-    shown = tables(printed(agreement_tables(labels(), agreed(), Ceiling(against=None, truth=None))))
+    made = labels()
+    own = made.labels.box + np.arange(len(made.labels))[:, None]  # nobody's box is another's
+    made = replace(made, labels=replace(made.labels, box=own))
+    shown = tables(printed(agreement_tables(made, agreed(), Ceiling(against=None, truth=None))))
 
     assert shown["By rater"].headers == ["rater", "alpha without", "change", "with others"]
 
