@@ -93,6 +93,7 @@ def main() -> None:
                 command, env=os.environ | held, check=True, stdout=subprocess.PIPE
             ).stdout
             found[name].append(json.loads(told))
+            print(f"{name}: {told.decode().strip()}", file=sys.stderr, flush=True)
     print("| processor as oneDNN sees it | bfloat16 | float32 | without the refinement | float32 |")
     print("|---|---|---|---|---|")
     for name, rounds in found.items():
