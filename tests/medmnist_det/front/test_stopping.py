@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 def numbers(cells):
     """The table's numbers but for the minutes."""
     lines = [line.split(",") for line in as_csv(blocks(cells)).splitlines()]
-    return [line[:-1] for line in lines]
+    return [line[:-2] for line in lines]
 
 
 class _Stop:
