@@ -184,7 +184,7 @@ def agreement_tables(crowd: LabelSet, found: Agreement, scored: Ceiling) -> Grou
 _SAME = (
     "same box: of the rater's boxes, those that the rater under 'as' has, too, to\n"
     "the last digit. Who draws freely hits none: such labels began as another's,\n"
-    "and agree for that reason\n"
+    "or in one place (a model's, or the truth), and agree for that reason\n"
 )
 
 

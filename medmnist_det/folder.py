@@ -173,6 +173,12 @@ class Folder(Layout):
             ) from wrong
         if not len(found) == len(error) == len(crowd.labels):
             raise InputError(f"{file}: does not belong to the crowd labels; generate them again")
+        odd = (found < 0) | (found > nothing) | ((found == nothing) != (error == Error.SPURIOUS))
+        if odd.any():
+            raise InputError(
+                f"{file}: names no true object for box {int(odd.argmax()) + 1}, or one that is not "
+                "there; restore it, or generate the data set again"
+            )
         return replace(crowd, labels=replace(crowd.labels, true_object=found, error=error))
 
     def fused(self, split: Split, method: str) -> Fused:

@@ -69,6 +69,8 @@ class Earl(Wbf):
     The recipe may take T / N for T, and divide the weights by their mean.
     """
 
+    options = ("confidence", "normalise_weights")
+
     def lessons(self, folder: Folder, split: Split) -> Lessons:
         """Return WBF's boxes with these weights."""
         labels, how = self._labels(folder, split), self.recipe.weighting

@@ -13,7 +13,7 @@ from medmnist_det.errors import InputError
 from medmnist_det.labels import Error
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool
+    from jaxtyping import Bool, Int
 
 
 def copying_order(options: Sequence[AnnotatorOptions]) -> list[int]:
@@ -72,11 +72,11 @@ def copy(
 
     an annotator with matrix M who copies from one with M' reports by (1 - w) M + w M' where both
     look, and with probability w two errors are one. The column ``copied`` says which boxes are the
-    other's.
+    other's. Objects that either of the two drew as one are judged as one.
     """
     first, count = block.objects.start, block.objects.stop - block.objects.start
     copied = (rng.random(len(both)) < options.copies) & both
-    afresh = rng.random(count) < options.corrects
+    afresh = (rng.random(count) < options.corrects)[_as_one([own, other], first, count)]
 
     def redone(part: dict[str, np.ndarray]) -> Bool[np.ndarray, " n"]:
         """Say of every box whether it is one that the annotator judges alone."""
@@ -90,3 +90,24 @@ def copy(
     found = {name: np.concatenate([own[name][mine], other[name][theirs]]) for name in own}
     found["copied"] = np.repeat([False, True], [mine.sum(), theirs.sum()])
     return found
+
+
+def _as_one(
+    parts: Sequence[dict[str, np.ndarray]], first: int, count: int
+) -> Int[np.ndarray, " objects"]:
+    """Return of every object of a block the first of those that were drawn as one with it."""
+    found = np.arange(count)
+    pairs = [
+        (part["true_object"][drawn] - first, part["merged"][drawn] - first)
+        for part in parts
+        if "merged" in part
+        for drawn in [part["merged"] < first + count]
+    ]
+    while True:
+        before = found.copy()
+        for kept, gone in pairs:
+            lower = np.minimum(found[kept], found[gone])
+            np.minimum.at(found, kept, lower)
+            np.minimum.at(found, gone, lower)
+        if (found == before).all():
+            return found

@@ -209,7 +209,11 @@ def _spurious_law(where: str, given: Any) -> SpuriousLaw | None:
     _refuse_lacking(where, given, names)
     _refuse_strange(where, given, set(names))
     place = given["place"]
-    size = (len(place), len(place[0])) if isinstance(place, list) and place else (1, 1)
+    size = (
+        (len(place), len(place[0]))
+        if isinstance(place, list) and place and isinstance(place[0], list)
+        else (1, 1)
+    )
     place = _array(where, "place", place, size)
     if (place < 0).any() or abs(place.sum() - 1) > _ROUNDING:
         raise InputError(

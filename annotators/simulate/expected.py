@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annotators.simulate.copying import copying_order
-from annotators.simulate.outcomes import Circumstances, probabilities
+from annotators.simulate.outcomes import probabilities
 from annotators.simulate.shared import Shared
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def expected(shared: Shared) -> list[dict[str, Any]]:
             rates[rater] = (1 - weight) * rates[rater] + weight * rates[other]
             matrices[rater] = _mixed(weight, matrices[rater], matrices[other], rates[rater])
             a, b = biases[rater], biases[other]
-            biases[rater] = None if a is None or b is None else (1 - weight) * a + weight * b
+            if a is not None or b is not None:  # one without a habit errs by nothing in the mean
+                a, b = (np.zeros(4) if bias is None else bias for bias in (a, b))
+                biases[rater] = (1 - weight) * a + weight * b
         if options.copies or options.family == "instance" or options.box_noise == "sized":
             bias = biases[rater]
             found[rater] = {
@@ -58,8 +60,8 @@ def _own_matrix(shared: Shared, rater: int) -> Matrix:
     look = shared.look(rater, np.arange(len(label)))
     if look is None:
         return one.matrix
-    # Difficulty and drift leave the mean as it is.
-    rows = probabilities(one, label, Circumstances(look=look))
+    # Difficulty leaves the mean as it is, but for look-alikes: faint digits look like others, too.
+    rows = probabilities(one, label, shared.circumstances(rater, np.arange(len(label))))
     matrix = one.matrix.copy()
     for k in np.unique(label):
         named = rows[label == k].mean(axis=0)

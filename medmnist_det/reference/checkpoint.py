@@ -90,7 +90,9 @@ class Checkpoint:
         for kept in (self.criterion, self.teacher, self.lessons):
             _refuse_infinite(kept)
         # Before the first step there are no moments.
-        if set(self.moments) != (set(range(len(shapes))) if self.steps else set()):
+        # ... nor of a parameter of the criterion that was never used.
+        least = set(range(len(shapes) - len(self.criterion))) if self.steps else set()
+        if not least <= set(self.moments) <= set(range(len(shapes))):
             raise ValueError("its moments are not those of its weights")
         for row, moment in self.moments.items():
             found = {name: tuple(one.shape) for name, one in moment.items()}

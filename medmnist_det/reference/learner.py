@@ -41,6 +41,14 @@ class Learner:
     ) -> None:
         self.recipe, self.device, self.steps = recipe, device, 0
         self.criterion = (criterion or Criterion()).to(device)
+        lost = set(self.criterion.state_dict()) - {
+            name for name, _ in self.criterion.named_parameters()
+        }
+        if lost:
+            raise InputError(
+                f"--method {recipe.method!r}: its criterion has the buffer {min(lost)}, which "
+                "checkpoints do not keep; make it a parameter, or register it with persistent=False"
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             size = SIZES[recipe.model]

@@ -58,6 +58,8 @@ class Lessons:
     #: What every rater called the object of a box: a class, L for a miss (the rater looked and drew
     #: nothing there), or :data:`NOT_ASSIGNED`. None where lessons are not about objects of a crowd.
     reports: Int[np.ndarray, "n R"] | None = None
+    #: Hash of what a method learns from beside these; "" for nothing.
+    beside: str = ""
 
     def on(self, images: Bool[np.ndarray, " images"]) -> Lessons:
         """Return the lessons of some images; of the others nothing is known."""
@@ -84,13 +86,19 @@ class Lessons:
         drawn = {name: known.pop(name) for name in ("image", "box", "label")}
         labels = Labels(images=len(self.label_set.images), **drawn)
         known.setdefault("reports", None)  # type: ignore[arg-type]
-        return replace(self, label_set=replace(self.label_set, labels=labels), **known)
+        label_set = replace(self.label_set, labels=labels, raters=None)
+        return replace(self, label_set=label_set, **known)
 
     def check(self, method: str, images: Images) -> None:
         """Raise InputError, with the name of the method, where this cannot be taught.
 
         ``images`` are those of the data set.
         """
+        if not isinstance(self, Lessons):
+            raise InputError(
+                f"--method {shown(method)}: gives a {type(self).__name__} for lessons; mend the "
+                "method"
+            )
         rows, classes = len(self.label_set.labels), len(self.label_set.classes)
         raters = 0 if self.reports is None else self.reports.shape[-1]
         for name, column, shape in (
@@ -101,6 +109,11 @@ class Lessons:
         ):
             if column is None:
                 continue
+            if not isinstance(column, np.ndarray):
+                raise InputError(
+                    f"--method {shown(method)}: its lessons have {name} of type "
+                    f"{type(column).__name__}, not a numpy array; mend the method"
+                )
             if column.shape != shape:
                 raise InputError(
                     f"--method {shown(method)}: its lessons have {name} of shape {column.shape}, "
@@ -114,7 +127,17 @@ class Lessons:
         labels = self.label_set.labels
         for odd, what in (
             (self.label_set.images.ids != images.ids, "other images than the data set"),
+            (rows == 0, "no box"),
             ((labels.label >= classes).any(), f"a class above the last, {classes - 1}"),
+            (
+                (~self.looked[labels.image]).any(),
+                "boxes in images that nobody looked at, which are not learned from",
+            ),
+            (
+                self.reports is not None
+                and ((self.reports < NOT_ASSIGNED) | (self.reports > classes)).any(),
+                f"reports that are not from {NOT_ASSIGNED} to {classes}",
+            ),
             ((self.weight <= 0).any(), "weights that are not above 0: leave these boxes out"),
             (
                 (self.classes < 0).any() or (abs(self.classes.sum(axis=1) - 1) > _EXACT).any(),
@@ -134,6 +157,11 @@ class Lessons:
         if len(labels) and not boxes.all():
             absent = shown(", ".join(np.array(names)[boxes == 0].tolist()))
             found.append(f"no box is called {absent}: the detector cannot learn what that is")
+        if self.reports is not None and ((self.reports != NOT_ASSIGNED).sum(axis=1) < 2).all():
+            found.append(
+                "no object was looked at by two raters: whatever is learned of raters comes from "
+                "the detector alone"
+            )
         side = (labels.box[:, 2:] - labels.box[:, :2]).round(2)
         if len(labels) > 1 and (side == side[0]).all():
             width, height = side[0]
@@ -162,6 +190,7 @@ class Lessons:
             # Shapes, too: the same numbers in other columns are other lessons.
             found.update(repr(column.shape).encode())
             found.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
+        found.update(self.beside.encode())
         return found.hexdigest()
 
 

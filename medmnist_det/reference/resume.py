@@ -47,7 +47,14 @@ def recipes_of(
     if not resume:
         return wanted
     if not files and before:
-        return wanted  # what comes before refuses to go on with another recipe
+        # What comes before refuses to go on with other options, but knows its own method only.
+        known = load_checkpoint(before[0]).recipe
+        if is_given(options.get("method")) and known.method != recipe.method:
+            raise InputError(
+                f"{before[0]}: was begun with --method {shown(known.method)}, not "
+                f"{shown(recipe.method)}; give that method, or choose another --out"
+            )
+        return {place: replace(one, method=known.method) for place, one in wanted.items()}
     if not files:
         raise InputError(
             f"{out}: there is no training to go on with; leave --resume out, or name its folder "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,12 @@ from medmnist_det.reference.device import (
     pick_device,
     reporting_memory,
 )
-from medmnist_det.reference.lessons import ENSEMBLE, Lessons
+from medmnist_det.reference.lessons import ENSEMBLE, Lessons, Weighting
 from medmnist_det.reference.model import Detector
 from medmnist_det.reference.pixels import named_images, read_images
 from medmnist_det.reference.prediction import predict_files
 from medmnist_det.reference.processes import from_first, rank, together, wait_for_all
-from medmnist_det.reference.recipe import Recipe, recipe_of
+from medmnist_det.reference.recipe import Recipe, is_given, recipe_of
 from medmnist_det.reference.resume import begun_in, folder_name, recipes_of
 from medmnist_det.reference.school import Training, TrainingsBefore
 from medmnist_det.reference.teacher import Teacher
@@ -91,6 +91,7 @@ def run(
             teachers(recipe.method)  # refuses a method that does not exist
         recipes = recipes_of(folder, recipe, options, out, resume=resume)
         for method in {one.method for one in recipes.values()}:
+            _refuse_unread(teachers(method), method, options)
             _aggregate(folder, teachers(method).fused, aggregate)
         if rank() != 0:
             stage, training, note = silent, silent, unheard
@@ -137,12 +138,12 @@ def train_folder(
     """
     title = f"{recipe.method}, {recipe.model} on {device.type} in {recipe.precision}"
     known = teacher.lessons(folder, "train")
-    known.check(recipe.method, known.label_set.images)
     if len(known.label_set.labels) == 0:
         raise InputError(
             f"{folder.path}: its train split has no box for --method {recipe.method} to learn "
             "from; choose another method or data set"
         )
+    known.check(recipe.method, known.label_set.images)
     for doubt in known.doubts():
         note(f"{recipe.method}: {doubt}")
     make_folder(out)
@@ -173,7 +174,7 @@ def _prepared(teacher: Teacher, known: Lessons, before: TrainingsBefore) -> Less
     first = teacher.prepare(known, before)
     if first is known:
         return known
-    first.check(before.recipe.method, before.table)
+    Lessons.check(first, before.recipe.method, before.table)
     return known.taking(from_first(first.columns()))
 
 
@@ -231,6 +232,16 @@ def _refuse_without(folder: Folder, *splits: Split) -> None:
             raise InputError(
                 f"{folder.path}: has no {split} images, without which nothing can be trained and "
                 f"scored; generate a data set with --{split} above 0"
+            )
+
+
+def _refuse_unread(teacher: type[Teacher], method: str, options: Mapping[str, Any]) -> None:
+    for one in fields(Weighting):
+        value = options.get(one.name)
+        if is_given(value) and value != one.default and one.name not in teacher.options:
+            raise InputError(
+                f"--{one.name.replace('_', '-')} goes with --method earl, not {shown(method)}: "
+                "drop it"
             )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from medmnist_det.errors import InputError, shown
@@ -16,8 +17,9 @@ from medmnist_det.labels import Images
 from medmnist_det.reference.checkpoint import load_checkpoint
 from medmnist_det.reference.device import on_device
 from medmnist_det.reference.lessons import Lessons
+from medmnist_det.reference.processes import from_first, rank
 from medmnist_det.reference.recipe import Recipe
-from medmnist_det.reference.teacher import Predict
+from medmnist_det.reference.teacher import Predict, Sightings
 from medmnist_det.reference.training import Moment, seeing, train
 from medmnist_det.runs import BEFORE, CHECKPOINT
 
@@ -66,4 +68,10 @@ class TrainingsBefore:
                 compile=self.compile, watch=watch,
             )  # fmt: skip
         detector = on_device(checkpoint.detector(), self.device)
-        return seeing(detector, self.images, self.table, recipe.precision)
+        see = seeing(detector, self.images, self.table, recipe.precision)
+        # Processes that train together hold other statistics of their batches each.
+        return lambda rows=None: from_first(see(rows) if rank() == 0 else _NOTHING)
+
+
+# What processes other than the first one send, which nobody reads.
+_NOTHING = Sightings(*(np.zeros(0),) * len(Sightings._fields))

@@ -67,6 +67,8 @@ class Teacher:
 
     #: Fused labels that must lie in the data set before: a method of ``aggregate``. None: none.
     fused: str | None = None
+    #: Options of EARL's weights that the method reads: ``confidence``, ``normalise_weights``.
+    options: tuple[str, ...] = ()
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe

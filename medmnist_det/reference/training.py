@@ -90,9 +90,11 @@ def train(
     pool = Pool(images, targets_of(now), now.looked, device)
     history: list[dict[str, Any]] = [] if begun is None else list(begun.history)
     with repeatable(device):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            criterion = teacher.criterion(now)
         learner = Learner(
-            recipe, anchors, len(label_set.classes), device,
-            criterion=teacher.criterion(now), compile=compile,
+            recipe, anchors, len(label_set.classes), device, criterion=criterion, compile=compile,
         )  # fmt: skip
         if begun is not None:
             learner.load(begun.steps, begun.average, begun.weights, begun.criterion, begun.moments)
@@ -105,7 +107,7 @@ def train(
                 taught=taught,
                 steps=learner.steps,
                 history=tuple(history),
-                teacher=_tensors(teacher.state()),
+                teacher=_tensors(_finite_state(teacher)),
                 lessons={} if now is lessons else _tensors(now.columns()),
                 **learner.state(),
             )
@@ -151,10 +153,22 @@ def _after(
     if rank() == 0:  # devices may differ in the last digits, and lessons must not
         other = teacher.after_epoch(done, predict, learner.criterion)
         if other is not None:
-            other.check(learner.recipe.method, now.label_set.images)
+            Lessons.check(other, learner.recipe.method, now.label_set.images)
             columns = other.columns()
     columns = from_first(columns)
     return None if columns is None else now.taking(columns)
+
+
+def _finite_state(teacher: Teacher) -> dict[str, np.ndarray]:
+    """Return what a teacher remembers. Raises InputError where no checkpoint could hold it."""
+    state = teacher.state()
+    for name, column in state.items():
+        if not np.isfinite(column).all():
+            raise InputError(
+                f"--method {teacher.recipe.method!r}: remembers {name} that is no finite number; "
+                "mend the method"
+            )
+    return state
 
 
 def _tensors(columns: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

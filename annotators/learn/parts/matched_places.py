@@ -13,6 +13,7 @@ from annotators.infer.parts.pairs import canonical_order
 from annotators.infer.parts.result import within
 from annotators.learn.parts.matching import match
 from annotators.learn.parts.posteriors import NormalGamma, corners, corrected
+from medmnist_det.hashes import label_hash
 from medmnist_det.labels import Labels, LabelSet
 from medmnist_det.reference.lessons import Lessons, looked_at
 from medmnist_det.reference.teacher import Sightings
@@ -144,4 +145,5 @@ def lessons_at(
         classes=classes[order],
         weight=weight[order],
         looked=looked_at(crowd),
+        beside=label_hash(crowd),  # what comes after an epoch is learned from all boxes and names
     )

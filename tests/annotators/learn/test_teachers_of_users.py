@@ -14,7 +14,8 @@ from tests.medmnist_det.reference.typed import call, start, stopped_in
 MINE = """
 from dataclasses import replace
 import numpy as np
-from medmnist_det.reference import Teacher
+import torch
+from medmnist_det.reference import Criterion, Teacher
 from annotators.learn.plain import Baseline
 
 class Cautious(Baseline):
@@ -63,6 +64,24 @@ class OneShort(Baseline):
             self.found = found
         return found
 
+class Remembers(Baseline):
+    def state(self):
+        return {"what": np.array([np.nan])}
+
+class NoLessons(Baseline):
+    def prepare(self, lessons, school):
+        return [lessons]
+
+class Unlooked(Baseline):
+    def prepare(self, lessons, school):
+        return replace(lessons, looked=~lessons.looked)
+
+class Buffered(Baseline):
+    def criterion(self, lessons):
+        found = Criterion()
+        found.register_buffer("seen", torch.zeros(1))
+        return found
+
 class NoTeacher:
     pass
 """
@@ -107,6 +126,10 @@ def test_one_from_the_current_folder_is_trained_and_resumes_exactly(blind, here,
     other = [*words[:-1], "--lr", 0.1]
     said = start(blind.path, here / "part", *other, "--resume", code=2)
     assert "half/checkpoint.pt: was begun with other options" in said
+    said = start(blind.path, here / "part", "--method", "wbf", "--resume", code=2)
+    assert "was begun with --method 'my_teachers:Cautious', not 'wbf'" in said
+    said = start(blind.path, here / "part", "--confidence", "share", *words, "--resume", code=2)
+    assert "--confidence goes with --method earl, not 'my_teachers:Cautious'" in said
     with monkeypatch.context() as patched:
         patched.setattr(cli, "training", stopped_in(2))
         start(blind.path, here / "part", *words, "--resume", code=130)
@@ -121,6 +144,13 @@ def test_one_from_the_current_folder_is_trained_and_resumes_exactly(blind, here,
     [
         ("my_teachers:NoNumbers", "its lessons have weight that are no finite numbers"),
         ("my_teachers:OneShort", "its lessons have classes of shape ("),
+        ("my_teachers:Remembers", "remembers what that is no finite number"),
+        ("my_teachers:NoLessons", "gives a list for lessons"),
+        ("my_teachers:Unlooked", "boxes in images that nobody looked at"),
+        (
+            "my_teachers:Buffered",
+            "its criterion has the buffer seen, which checkpoints do not keep",
+        ),
         ("my_teachers:NoTeacher", "this is no class that derives from"),
         ("my_teachers:Absent", "has no attribute 'Absent'; name a module that can be imported"),
         ("absent:Teacher", "No module named 'absent'; name a module that can be imported"),

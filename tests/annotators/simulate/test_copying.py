@@ -119,3 +119,17 @@ def test_one_value_is_for_all_but_the_one_who_is_copied():
         crowd_options("paper", corrects=[0.2])
     with pytest.raises(InputError, match="annotator 1 would copy from itself"):
         draw_annotators(crowd_options("paper", annotators=1, copies=[0.4]), 10, 0)
+
+
+def test_what_the_other_drew_as_one_is_copied_as_one_or_not_at_all():
+    exact = {"family": "uniform", "proficiency": 1.0, "merges": 0.8}
+    teacher = AnnotatorOptions(**exact)
+    both = AnnotatorOptions(**exact, copies=1.0, copies_from=1, corrects=0.4)
+    found = marks(teacher, both)
+    labels, merged = found.labels, np.array(found.behind["merged_annotation_id"], dtype=object)
+    mine = labels.rater == 1
+    drawn = np.bincount(labels.true_object[mine], minlength=len(TRUTH))
+    inside = np.array([one - 1 for one in merged[mine] if one is not None], dtype=int)
+    assert len(inside) > 20
+    # Nobody overlooks anything here: every object has a box of its own, or is in another's.
+    assert (drawn + np.bincount(inside, minlength=len(TRUTH)) == 1).all()
