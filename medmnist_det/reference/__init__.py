@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from medmnist_det.reference.model import Detector as Detector
     from medmnist_det.reference.prediction import predict as predict
     from medmnist_det.reference.recipe import Recipe as Recipe
-    from medmnist_det.reference.teacher import Predict as Predict
     from medmnist_det.reference.teacher import School as School
     from medmnist_det.reference.teacher import Sightings as Sightings
     from medmnist_det.reference.teacher import Teacher as Teacher
@@ -29,7 +28,6 @@ __all__ = [
     "Lessons",
     "LossOptions",
     "NOT_ASSIGNED",
-    "Predict",
     "Recipe",
     "School",
     "Sightings",
@@ -50,7 +48,6 @@ __getattr__, __dir__ = face(
         "LossOptions": "medmnist_det.reference.loss",
         "Criterion": "medmnist_det.reference.criterion",
         "NOT_ASSIGNED": "medmnist_det.reference.lessons",
-        "Predict": "medmnist_det.reference.teacher",
         "School": "medmnist_det.reference.teacher",
         "Sightings": "medmnist_det.reference.teacher",
         "Step": "medmnist_det.reference.criterion",

@@ -52,8 +52,8 @@ def test_fused_labels_are_read_where_a_method_wrote_them(copy):
     [
         ("test", "crowd", "the test split has no crowd labels, only truth"),
         ("train", "rater:9", "has no rater '9'; its raters are 1, 2, 3"),
-        ("train", "rater:", "are not truth, crowd, rater:K or fused:METHOD"),
-        ("train", "best", "labels 'best' are not truth"),
+        ("train", "rater:", "are not truth, crowd, rater:K, fused:METHOD, or best, worst"),
+        ("train", "better", "labels 'better' are not truth"),
         ("dev", "truth", "split 'dev' is not train, val or test"),
     ],
 )
