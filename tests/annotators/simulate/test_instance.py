@@ -66,7 +66,8 @@ def test_the_matrix_that_comes_out_is_told(optdigits):
     told = crowd.describe({"train": truth}, {"train": drawn}, {"train": looks})["annotators"]
     matrix = np.array(told[0]["reported"]["matrix"])
     assert matrix.sum(axis=1) == pytest.approx(1)
-    assert matrix[:10].diagonal() == pytest.approx(0.8)
+    # Faint digits look like others, too: by class it is no longer .8 to the last digit.
+    assert matrix[:10].diagonal() == pytest.approx(0.8, abs=0.03)
     counts = np.zeros((10, 11))
     np.add.at(counts, (truth.label, drawn_by(drawn, 0, truth)), 1)
     expected = matrix[:10] * counts.sum(axis=1, keepdims=True)
