@@ -25,14 +25,11 @@ and who looked, also with one rater, of whom then the detector alone tells.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotators.infer.parts.box_model import mean_boxes
-from annotators.infer.parts.evidence import collect, favourites
-from annotators.infer.parts.grouping import IOU, group_boxes
 from annotators.infer.parts.result import Raters
 from annotators.learn.parts.matched_places import (
     Places,
@@ -40,63 +37,40 @@ from annotators.learn.parts.matched_places import (
     lessons_at,
     located,
     places_of,
-    sorted_crowd,
 )
 from annotators.learn.parts.posteriors import NormalGamma, errors, expected_log
-from medmnist_det.folder import Folder
-from medmnist_det.labels import LabelSet, Split
+from annotators.learn.parts.relabelling import (
+    DROPPED,
+    LEAST,
+    OTHER,
+    RIGHT,
+    Hands,
+    Relabelling,
+    named,
+)
+from medmnist_det.labels import LabelSet
 from medmnist_det.reference.criterion import Criterion
 from medmnist_det.reference.lessons import Lessons
-from medmnist_det.reference.teacher import Predict, Teacher
+from medmnist_det.reference.teacher import Predict
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-#: Share of the epochs after which labels are made anew: before, the detector knows too little.
-WARM_UP = 0.3
-#: Least objectness of a sighting that boxes are matched with.
-LEAST = 0.2
-# Objects that this share of the assigned raters drew, or less, are dropped.
-_DROPPED = 0.3
-# Pseudo-reports of a rater's right name, and of every other.
-_RIGHT, _OTHER = 10.0, 1.0
-
-
-def first_lessons(crowd: LabelSet) -> Lessons:
-    """Return the objects of a crowd without a detector: mean box, most frequent class, T / N."""
-    groups = group_boxes(crowd.labels)
-    seen = collect(crowd, groups, iou=IOU)
-    label = favourites(seen)[seen.unit] if len(groups) else np.zeros(0, dtype=np.int64)
-    share = (seen.size / np.maximum(seen.assigned, 1))[seen.unit] if len(groups) else np.zeros(0)
-    classes = np.eye(len(crowd.classes))[label]
-    kept = share > _DROPPED
-    columns = groups.image, mean_boxes(crowd.labels, groups), classes, share
-    return lessons_at(crowd, *(column[kept] for column in columns))
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Believed:
+class Believed(Hands):
     """What is believed of the raters after a look at the detector's sightings."""
 
     #: Parameters of the Dirichlet rows of the matrices.
     alpha: Float[np.ndarray, "R L L"]
-    mean: Float[np.ndarray, "R 4"]
-    count: Float[np.ndarray, "R 4"]
-    shape: Float[np.ndarray, "R 4"]
-    rate: Float[np.ndarray, "R 4"]
     #: Objects that every rater could have drawn, and how frequent the classes are.
     shown: Float[np.ndarray, " R"]
     frequency: Float[np.ndarray, " L"]
 
-    @property
-    def boxes(self) -> NormalGamma:
-        """What is believed of the errors of their boxes."""
-        return NormalGamma(mean=self.mean, count=self.count, shape=self.shape, rate=self.rate)
-
 
 def prior(raters: int, classes: int) -> Float[np.ndarray, "R L L"]:
     """Return the Dirichlet parameters of raters of whom nothing is known."""
-    one = np.full((classes, classes), _OTHER) + (_RIGHT - _OTHER) * np.eye(classes)
+    one = np.full((classes, classes), OTHER) + (RIGHT - OTHER) * np.eye(classes)
     return np.repeat(one[None], raters, axis=0)
 
 
@@ -117,48 +91,28 @@ def counts(
 
     Only objects that the detector sees count: of the others nobody but the raters tells.
     """
-    labels, raters, classes = crowd.labels, len(crowd.raters or ()), len(crowd.classes)
-    cell = labels.rater * classes + labels.label  # type: ignore[operator]
-    share = (q * places.seen[:, None])[places.owner]
-    columns = [np.bincount(cell, column, raters * classes) for column in share.T]
-    return np.stack(columns, axis=1).reshape(raters, classes, classes).transpose(0, 2, 1)
+    return named(crowd, (q * places.seen[:, None])[places.owner])
 
 
-class Bdc(Teacher):
+class Bdc(Relabelling[Believed]):
     """Teaches labels that are made anew from the detector's predictions and the raters' boxes."""
 
-    _crowd: LabelSet
-    believed: Believed | None = None
+    beliefs = Believed
 
-    def lessons(self, folder: Folder, split: Split) -> Lessons:
-        """Return the objects of the crowd before a detector has seen them."""
-        crowd = sorted_crowd(folder.crowd(split))
-        if split == "train":
-            self._crowd = crowd
-        return first_lessons(crowd)
-
-    def after_epoch(
-        self,
-        done: int,
-        predict: Predict,
-        criterion: Criterion,  # noqa: ARG002
-    ) -> Lessons | None:
-        """Return steps 2 to 5 after each epoch behind the warm-up."""
-        if done < WARM_UP * self.recipe.epochs:
-            return None
-        crowd = self._crowd
+    def look(self, predict: Predict) -> Lessons | None:
+        """Return steps 2 to 5."""
+        crowd = self.crowd
         places = places_of(crowd, predict(np.unique(crowd.labels.image)), least=LEAST)
         self.believed, q = self._updated(places)
         share = places.support / assigned_to(crowd).sum(axis=1)[places.image]
-        kept = share > _DROPPED
+        kept = share > DROPPED
         box = located(crowd, places, self.believed.boxes)
         columns = places.image, box, q, share
-        # Nobody can be taught nothing.
         return lessons_at(crowd, *(column[kept] for column in columns)) if kept.any() else None
 
     def _updated(self, places: Places) -> tuple[Believed, Float[np.ndarray, "s L"]]:
         """Return what is believed now of the raters, and of every place."""
-        crowd, labels = self._crowd, self._crowd.labels
+        crowd, labels = self.crowd, self.crowd.labels
         start = prior(len(crowd.raters or ()), len(crowd.classes))
         before = start if self.believed is None else self.believed.alpha
         alpha = start + counts(crowd, places, posterior(crowd, places, before))
@@ -169,21 +123,11 @@ class Bdc(Teacher):
         frequency = q.sum(axis=0) + 1e-9
         believed = Believed(
             alpha=alpha,
-            **{name: getattr(boxes, name) for name in ("mean", "count", "shape", "rate")},
+            **asdict(boxes),
             shown=assigned_to(crowd)[places.image].sum(axis=0).astype(np.float64),
             frequency=frequency / frequency.sum(),
         )
         return believed, q
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return what is believed of the raters; nothing before the first look."""
-        if self.believed is None:
-            return {}
-        return {field.name: getattr(self.believed, field.name) for field in fields(Believed)}
-
-    def load(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from what :meth:`state` returned."""
-        self.believed = Believed(**state) if state else None
 
     def raters(self, criterion: Criterion) -> Any:  # noqa: ARG002
         """Return the expected matrices and box errors; None before the first look.

@@ -25,7 +25,7 @@ Works with any crowd that says who drew and who looked, also with one rater.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,21 +34,21 @@ from scipy.special import digamma
 from annotators.infer.parts.evidence import collect
 from annotators.infer.parts.grouping import IOU, group_boxes
 from annotators.infer.parts.result import Raters
-from annotators.learn.bdc import LEAST, WARM_UP, first_lessons
 from annotators.learn.parts.matched_places import (
     Places,
     assigned_to,
     lessons_at,
     located,
     places_of,
-    sorted_crowd,
 )
 from annotators.learn.parts.posteriors import NormalGamma, errors, expected_log
+from annotators.learn.parts.relabelling import LEAST, OTHER, RIGHT, Hands, Relabelling, named
+from annotators.simulate.matrices import whole_matrices
 from medmnist_det.folder import Folder
 from medmnist_det.labels import LabelSet, Split
 from medmnist_det.reference.criterion import Criterion
 from medmnist_det.reference.lessons import Lessons
-from medmnist_det.reference.teacher import Predict, Teacher
+from medmnist_det.reference.teacher import Predict
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -57,12 +57,10 @@ if TYPE_CHECKING:
 _SUREST = 0.99
 # Spurious boxes of a rater, and images that they were drawn in, before anything is known.
 _SPURIOUS, _IMAGES = 1.0, 10.0
-# Pseudo-reports of a rater's right name, and of every other name and a miss.
-_RIGHT, _OTHER = 10.0, 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Believed:
+class Believed(Hands):
     """What is believed of the raters after a look at the detector's sightings."""
 
     #: Parameters of the Dirichlet rows of the matrices; the last column is a miss.
@@ -72,35 +70,23 @@ class Believed:
     #: Spurious boxes, and the images looked at: shape and rate of a Gamma.
     spurious: Float[np.ndarray, " R"]
     looked: Float[np.ndarray, " R"]
-    mean: Float[np.ndarray, "R 4"]
-    count: Float[np.ndarray, "R 4"]
-    shape: Float[np.ndarray, "R 4"]
-    rate: Float[np.ndarray, "R 4"]
     #: Objects of each class in all images, in expectation.
     objects: Float[np.ndarray, " L"]
 
     @classmethod
     def prior(cls, raters: int, classes: int) -> Believed:
         """Return what is believed of raters of whom nothing is known."""
-        row = np.full((classes, classes + 1), _OTHER)
-        row[:, :-1] += (_RIGHT - _OTHER) * np.eye(classes)
+        row = np.full((classes, classes + 1), OTHER)
+        row[:, :-1] += (RIGHT - OTHER) * np.eye(classes)
         boxes = NormalGamma.prior(raters)
         return cls(
             alpha=np.repeat(row[None], raters, axis=0),
             fancy=np.ones((raters, classes)),
             spurious=np.full(raters, _SPURIOUS),
             looked=np.full(raters, _IMAGES),
-            mean=boxes.mean,
-            count=boxes.count,
-            shape=boxes.shape,
-            rate=boxes.rate,
+            **asdict(boxes),
             objects=np.ones(classes),
         )
-
-    @property
-    def boxes(self) -> NormalGamma:
-        """What is believed of the errors of their boxes."""
-        return NormalGamma(mean=self.mean, count=self.count, shape=self.shape, rate=self.rate)
 
 
 def objectness(
@@ -147,9 +133,7 @@ def updated(
     labels, (_, raters), classes = crowd.labels, assigned.shape, len(crowd.classes)
     rater: Any = labels.rater
     start = Believed.prior(raters, classes)
-    cell = rater * classes + labels.label
-    columns = [np.bincount(cell, column, raters * classes) for column in q[places.owner].T]
-    drawn = np.stack(columns, axis=1).reshape(raters, classes, classes + 1).transpose(0, 2, 1)
+    drawn = named(crowd, q[places.owner])
     # What is at all places of the images that a rater looked at, less what the rater drew.
     shown = np.zeros((len(assigned), classes))
     np.add.at(shown, places.image, q[:, :-1])
@@ -163,42 +147,31 @@ def updated(
         fancy=start.fancy + drawn[:, -1],
         spurious=start.spurious + drawn[:, -1].sum(axis=1),
         looked=start.looked + assigned.sum(axis=0),
-        mean=boxes.mean,
-        count=boxes.count,
-        shape=boxes.shape,
-        rate=boxes.rate,
+        **asdict(boxes),
         objects=q[:, :-1].sum(axis=0) + 1e-9,
     )
 
 
-class BdcMiss(Teacher):
+class BdcMiss(Relabelling[Believed]):
     """Teaches labels made from predictions and the raters' boxes, misses and inventions counted."""
 
-    _crowd: LabelSet
+    beliefs = Believed
     _coincidence: float
-    believed: Believed | None = None
 
     def lessons(self, folder: Folder, split: Split) -> Lessons:
         """Return the objects of the crowd before a detector has seen them."""
-        crowd = sorted_crowd(folder.crowd(split))
+        found = super().lessons(folder, split)
         if split == "train":
-            self._crowd = crowd
-            self._coincidence = collect(crowd, group_boxes(crowd.labels), iou=IOU).coincidence
-        return first_lessons(crowd)
+            groups = group_boxes(self.crowd.labels)
+            self._coincidence = collect(self.crowd, groups, iou=IOU).coincidence
+        return found
 
-    def after_epoch(
-        self,
-        done: int,
-        predict: Predict,
-        criterion: Criterion,  # noqa: ARG002
-    ) -> Lessons | None:
-        """Return what is at the places after each epoch behind the warm-up.
+    def look(self, predict: Predict) -> Lessons | None:
+        """Return what is at the places.
 
         The detector sees images without a box, too: raters who looked may have missed all in them.
         """
-        if done < WARM_UP * self.recipe.epochs:
-            return None
-        crowd, assigned = self._crowd, assigned_to(self._crowd)
+        crowd, assigned = self.crowd, assigned_to(self.crowd)
         seen = predict(np.flatnonzero(assigned.any(axis=1)))
         places = places_of(crowd, seen, least=LEAST, alone=LEAST)
         before = self.believed or Believed.prior(assigned.shape[1], len(crowd.classes))
@@ -210,18 +183,7 @@ class BdcMiss(Teacher):
         box = located(crowd, places, self.believed.boxes)[kept]
         classes = q[kept, :-1] / there[kept, None]
         lessons = lessons_at(crowd, places.image[kept], box, classes, there[kept])
-        # Nobody can be taught nothing.
         return lessons if kept.any() else None
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return what is believed of the raters; nothing before the first look."""
-        if self.believed is None:
-            return {}
-        return {field.name: getattr(self.believed, field.name) for field in fields(Believed)}
-
-    def load(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from what :meth:`state` returned."""
-        self.believed = Believed(**state) if state else None
 
     def raters(self, criterion: Criterion) -> Any:  # noqa: ARG002
         """Return expected matrices, spurious rates and box errors; None before the first look."""
@@ -229,15 +191,13 @@ class BdcMiss(Teacher):
             return None
         one, boxes = self.believed, self.believed.boxes
         raters, classes, _ = one.alpha.shape
-        rate, none = one.spurious / one.looked, np.exp(-one.spurious / one.looked)
-        matrix = np.zeros((raters, classes + 1, classes + 1))
-        matrix[:, :-1] = one.alpha / one.alpha.sum(axis=2, keepdims=True)
+        report = one.alpha / one.alpha.sum(axis=2, keepdims=True)
         fancy = one.fancy / one.fancy.sum(axis=1, keepdims=True)
-        matrix[:, -1, :-1], matrix[:, -1, -1] = (1 - none)[:, None] * fancy, none
+        rate = one.spurious / one.looked
         # The rows' pseudo-reports are no objects.
         shown = one.alpha.sum(axis=(1, 2)) - Believed.prior(raters, classes).alpha.sum(axis=(1, 2))
         return Raters(
-            matrix=matrix,
+            matrix=whole_matrices(report, rate, fancy),
             spurious=rate,
             objects=shown,
             prior=one.objects / one.objects.sum(),

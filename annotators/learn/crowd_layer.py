@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from annotators.infer.parts.result import Raters
 from annotators.learn.parts.objects import Objects, objects_of
+from annotators.simulate.matrices import whole_matrices
 from medmnist_det.folder import Folder
 from medmnist_det.labels import Split
 from medmnist_det.reference.criterion import Criterion
@@ -72,7 +73,7 @@ class CrowdLayer(Teacher):
         known = self._known
         rows = criterion.rows.detach().cpu().double().softmax(dim=-1).numpy()
         return Raters(
-            matrix=_whole(rows, known["spurious"], known["fancy"]),
+            matrix=whole_matrices(rows, known["spurious"], known["fancy"]),
             spurious=known["spurious"],
             objects=known["objects"],
             prior=_prior(rows, known["reports"]),
@@ -95,16 +96,6 @@ def _told(objects: Objects) -> dict[str, np.ndarray]:
         "box_bias": objects.habits.bias,
         "box_spread": np.sqrt(objects.habits.variance),
     }
-
-
-def _whole(
-    rows: Float[np.ndarray, "R L L+1"],
-    spurious: Float[np.ndarray, " R"],
-    fancy: Float[np.ndarray, "R L"],
-) -> Float[np.ndarray, "R L+1 L+1"]:
-    """Return the matrices with the row of what is drawn where nothing is."""
-    none = np.exp(-spurious)[:, None]
-    return np.concatenate([rows, np.hstack([(1 - none) * fancy, none])[:, None]], axis=1)
 
 
 def _prior(

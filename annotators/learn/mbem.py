@@ -11,6 +11,7 @@ from annotators.infer.parts.pairs import overlapping_pairs
 from annotators.infer.parts.result import Raters
 from annotators.learn.parts.folds import held_out
 from annotators.learn.parts.objects import Objects, objects_of
+from annotators.simulate.matrices import whole_matrices
 from medmnist_det.folder import Folder
 from medmnist_det.labels import Split
 from medmnist_det.reference.criterion import Criterion
@@ -183,14 +184,9 @@ def _raters(
     drew = asked & (objects.reports < classes)
     looked = np.bincount(objects.crowd.labels.assigned[:, 1], minlength=raters)  # type: ignore[index]
     spurious = drew.T @ (1 - there) / np.maximum(looked, 1)
-    whole = np.zeros((raters, classes + 1, classes + 1))
-    whole[:, :-1] = matrix
-    none = np.exp(-spurious)
-    whole[:, -1, :-1] = ((1 - none) / classes)[:, None]
-    whole[:, -1, -1] = none
     prior = there @ posterior + _SMOOTH
     return Raters(
-        matrix=whole,
+        matrix=whole_matrices(matrix, spurious, np.full((raters, classes), 1 / classes)),
         spurious=spurious,
         objects=asked.T @ there,
         prior=prior / prior.sum(),

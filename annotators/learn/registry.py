@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint
+from inspect import isabstract
 
 from medmnist_det.errors import InputError, shown
 from medmnist_det.plugins import loaded, plugin, plugin_names
@@ -58,6 +59,8 @@ def teacher_of(method: str) -> type[Teacher]:
             f"--method {shown(method)}: this is no class that derives from "
             "medmnist_det.reference.Teacher"
         )
+    if isabstract(found):
+        raise InputError(f"--method {shown(method)}: its class has no lessons(); write that method")
     return found
 
 

@@ -60,6 +60,26 @@ def transition_matrix(
     return matrix
 
 
+def whole_matrices(
+    report: Float[np.ndarray, "R L L+1"],
+    spurious: Float[np.ndarray, " R"],
+    fancy: Float[np.ndarray, "R L"],
+) -> Float[np.ndarray, "R L+1 L+1"]:
+    """Return matrices in the simulator's layout from what raters report of objects and of nothing.
+
+    ``report`` holds the rows of the classes, the last column a miss; ``spurious`` the boxes on
+    nothing in an image, whose classes ``fancy`` tells. The last row is that of an image without an
+    object: no box at all with exp(-spurious).
+    """
+    raters, classes, _ = report.shape
+    whole = np.zeros((raters, classes + 1, classes + 1))
+    whole[:, :-1] = report
+    none = np.exp(-spurious)
+    whole[:, -1, :-1] = (1 - none)[:, None] * fancy
+    whole[:, -1, -1] = none
+    return whole
+
+
 def dominant(matrix: Matrix) -> Bool[np.ndarray, " L"]:
     """Say for every class row whether its diagonal exceeds every other entry (misses included)."""
     rows = matrix[:-1].copy()

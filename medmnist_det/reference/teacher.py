@@ -15,8 +15,11 @@ training that is resumed goes on exactly.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from medmnist_det.errors import InputError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +65,7 @@ class School(Protocol):
         ...
 
 
-class Teacher:
+class Teacher(ABC):
     """Teaches a detector; what every method derives from."""
 
     #: Fused labels that must lie in the data set before: a method of ``aggregate``. None: none.
@@ -73,12 +76,12 @@ class Teacher:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
 
+    @abstractmethod
     def lessons(self, folder: Folder, split: Split) -> Lessons:
         """Return what the labels of a split teach. Raises InputError.
 
         Also asked for the val split, for the scores that tell how training goes.
         """
-        raise NotImplementedError
 
     def prepare(self, lessons: Lessons, school: School) -> Lessons:  # noqa: ARG002
         """Return the lessons to begin with, after other trainings perhaps."""
@@ -108,8 +111,25 @@ class Teacher:
         return {}
 
     def load(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from what :meth:`state` returned."""
+        """Go on from what :meth:`state` returned. Raises InputError for what nobody would read."""
+        if state:
+            raise InputError(
+                f"--method {shown(self.recipe.method)}: has remembered {', '.join(state)}, and its "
+                "class has no load(); write that method"
+            )
 
     def raters(self, criterion: Criterion) -> Any:  # noqa: ARG002
         """Return what was learned of the raters (``annotators.infer.Raters``); None for nothing."""
         return None
+
+
+class Handed(Teacher):
+    """Teaches lessons that somebody else made, and changes nothing."""
+
+    def __init__(self, recipe: Recipe, lessons: Lessons) -> None:
+        super().__init__(recipe)
+        self._lessons = lessons
+
+    def lessons(self, folder: Folder, split: Split) -> Lessons:  # noqa: ARG002
+        """Return them, whatever is asked for."""
+        return self._lessons

@@ -26,7 +26,7 @@ from medmnist_det.reference.model import SIZES, Detector
 from medmnist_det.reference.prediction import sightings
 from medmnist_det.reference.processes import from_first, rank, world
 from medmnist_det.reference.recipe import Recipe
-from medmnist_det.reference.teacher import Predict, Sightings, Teacher
+from medmnist_det.reference.teacher import Handed, Predict, Sightings, Teacher
 from medmnist_det.runs import CHECKPOINT, HISTORY
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def train(
     ``begun`` learned from, and when the loss is no longer a finite number.
     """
     taught = {"lessons": lessons.digest(), "images": xxhash.xxh3_128_hexdigest(images.numpy().data)}
-    teacher, now = teacher or Teacher(recipe), first or lessons
+    teacher, now = teacher or Handed(recipe, lessons), first or lessons
     if begun is not None:
         _refuse_other(taught, begun, folder / CHECKPOINT)
         recipe = begun.recipe

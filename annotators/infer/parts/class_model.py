@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotators.infer.parts.evidence import Evidence
+from annotators.simulate.matrices import whole_matrices
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -51,13 +52,7 @@ class ClassModel:
 
     def matrix(self) -> Float[np.ndarray, "R L+1 L+1"]:
         """Return the matrices in the simulator's layout, the last row from the spurious boxes."""
-        raters, classes, _ = self.report.shape
-        whole = np.zeros((raters, classes + 1, classes + 1))
-        whole[:, :-1] = self.report
-        none = np.exp(-self.spurious)
-        whole[:, -1, :-1] = (1 - none)[:, None] * self.fancy
-        whole[:, -1, -1] = none
-        return whole
+        return whole_matrices(self.report, self.spurious, self.fancy)
 
 
 def posterior(

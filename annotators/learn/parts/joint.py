@@ -9,6 +9,7 @@ import numpy as np
 
 from annotators.learn.parts.calibration import Calibration, calibrated, log_shares
 from annotators.learn.parts.heard import KINDS, Heard
+from annotators.simulate.matrices import whole_matrices
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -56,13 +57,7 @@ class Joint:
 
     def matrix(self) -> Float[np.ndarray, "R L+1 L+1"]:
         """Return the matrices in the simulator's layout, the last row from the spurious boxes."""
-        raters, classes, _ = self.report.shape
-        whole = np.zeros((raters, classes + 1, classes + 1))
-        whole[:, :-1] = self.report
-        none = np.exp(-self.spurious)
-        whole[:, -1, :-1] = (1 - none)[:, None] * self.fancy
-        whole[:, -1, -1] = none
-        return whole
+        return whole_matrices(self.report, self.spurious, self.fancy)
 
 
 def first_belief(said: Heard) -> Float[np.ndarray, "n L+1"]:

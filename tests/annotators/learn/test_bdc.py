@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from annotators.learn.bdc import LEAST, Bdc, counts, first_lessons, posterior, prior
+from annotators.learn.bdc import Bdc, counts, posterior, prior
 from annotators.learn.parts.matched_places import located, places_of, sorted_crowd
 from annotators.learn.parts.posteriors import NormalGamma, expected_log
+from annotators.learn.parts.relabelling import LEAST, first_lessons
 from annotators.simulate.options import AnnotatorOptions
 from evaluation.quality import quality_of
 from medmnist_det.reference.criterion import Criterion

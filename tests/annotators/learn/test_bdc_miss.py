@@ -8,9 +8,10 @@ import pytest
 
 from annotators.infer.parts.evidence import collect
 from annotators.infer.parts.grouping import IOU, group_boxes
-from annotators.learn.bdc import LEAST, Bdc, first_lessons
+from annotators.learn.bdc import Bdc
 from annotators.learn.bdc_miss import BdcMiss, Believed, posterior, updated
 from annotators.learn.parts.matched_places import assigned_to, places_of, sorted_crowd
+from annotators.learn.parts.relabelling import LEAST, first_lessons
 from annotators.simulate.options import AnnotatorOptions
 from evaluation.quality import quality_of
 from medmnist_det.reference.criterion import Criterion

@@ -84,6 +84,9 @@ class Buffered(Baseline):
 
 class NoTeacher:
     pass
+
+class Unfinished(Teacher):
+    pass
 """
 
 
@@ -151,6 +154,7 @@ def test_one_from_the_current_folder_is_trained_and_resumes_exactly(blind, here,
             "my_teachers:Buffered",
             "its criterion has the buffer seen, which checkpoints do not keep",
         ),
+        ("my_teachers:Unfinished", "its class has no lessons(); write that method"),
         ("my_teachers:NoTeacher", "this is no class that derives from"),
         ("my_teachers:Absent", "has no attribute 'Absent'; name a module that can be imported"),
         ("absent:Teacher", "No module named 'absent'; name a module that can be imported"),
