@@ -63,7 +63,7 @@ def rename_rater(content):
         (change_json("truth/train.json", nudge), r"truth/train\.json, annotation 0: area is .*, not"),
         (change_json("crowd/train.json", nudge), r"crowd/train\.json, annotation 0: area is .*, not"),
         (change_json("crowd/val.json", rename_rater), r"provenance/val\.json: does not belong|crowd/val"),
-        (change_json("provenance/train.json", lambda c: c["error"].reverse()), r"provenance/train\.json: is"),
+        (change_json("provenance/train.json", lambda c: c["error"].reverse()), r"provenance/train\.json: (is|names no true object)"),
         (change_json("annotators.json", lambda c: c["annotators"].pop()), r"annotators\.json: is not"),
         (change_json("manifest.json", lambda c: c.update(fingerprint="0")), r"manifest\.json: was changed after it was made"),
         (change_json("manifest.json", lambda c: c.update(format=99)), "has format 99, this version"),
