@@ -51,11 +51,7 @@ def write_agreement_plots(
 
 def common_images(labels: LabelSet) -> Int[np.ndarray, "R R"]:
     """Return how many images every two raters both looked at; all of them where nobody says."""
-    raters, pairs = len(labels.raters or ()), labels.labels.assigned
-    if pairs is None:
-        return np.full((raters, raters), labels.labels.images)
-    looked = np.zeros((labels.labels.images, raters), dtype=np.float32)
-    looked[pairs[:, 0], pairs[:, 1]] = 1
+    looked = labels.labels.looked(len(labels.raters or ())).astype(np.float32)
     return (looked.T @ looked).round().astype(np.int64)
 
 

@@ -26,10 +26,7 @@ def identical(crowd: LabelSet) -> Float[np.ndarray, "R R"]:
     labels, raters = crowd.labels, len(crowd.raters or ())
     if labels.rater is None:
         raise ValueError("these labels do not say who drew them")
-    looked = np.ones((labels.images, raters), dtype=bool)
-    if labels.assigned is not None:
-        looked[:] = False
-        looked[labels.assigned[:, 0], labels.assigned[:, 1]] = True
+    looked = labels.looked(raters)
     rows = np.column_stack([labels.image, labels.box])
     order = np.lexsort(rows.T[::-1])
     new = np.any(np.diff(rows[order], axis=0, prepend=np.nan) != 0, axis=1)

@@ -53,6 +53,18 @@ def paired_iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "n 4"]) -> Floa
     return overlap / np.maximum(areas(a) + areas(b) - overlap, _SMALLEST_UNION)
 
 
+def xyxy_to_cxcywh(boxes: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 4"]:
+    """Return centre and size of boxes: x and y, then width and height."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return np.concatenate([(low + high) / 2, high - low], axis=-1)
+
+
+def cxcywh_to_xyxy(place: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 4"]:
+    """Return the boxes of centres and sizes."""
+    half = place[..., 2:] / 2
+    return np.concatenate([place[..., :2] - half, place[..., :2] + half], axis=-1)
+
+
 def snap(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
     """Return the boxes with every coordinate moved to the nearest multiple of 1/65536 pixel."""
     steps = boxes * GRID

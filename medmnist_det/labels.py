@@ -171,6 +171,14 @@ class Labels:
         }
         return replace(self, **kept)
 
+    def looked(self, raters: int) -> Bool[np.ndarray, "images R"]:
+        """Return who looked at which image: everybody, where nobody was assigned."""
+        found = np.ones((self.images, raters), dtype=bool)
+        if self.assigned is not None:
+            found[:] = False
+            found[self.assigned[:, 0], self.assigned[:, 1]] = True
+        return found
+
     def of_rater(self, rater: int) -> Self:
         """Return what one rater drew, and which images that rater looked at."""
         if self.rater is None:

@@ -31,10 +31,7 @@ def tier(crowd: LabelSet, truth: LabelSet, which: str, seed: int, split: str) ->
     those who looked; it is the same for everybody, by the data set's seed, and knows no truth.
     """
     labels, raters = crowd.labels, len(crowd.raters or ())
-    looked = np.ones((labels.images, raters), dtype=bool)
-    if labels.assigned is not None:
-        looked[:] = False
-        looked[labels.assigned[:, 0], labels.assigned[:, 1]] = True
+    looked = labels.looked(raters)
     kind, _, whole = which.partition("-")
     if kind == "random":
         draws = stream(seed, "tier", split).random((1 if whole else labels.images, raters))

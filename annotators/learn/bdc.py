@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annotators.infer.parts.overlap_law import normalised
 from annotators.infer.parts.result import Raters
 from annotators.learn.parts.matched_places import (
     Places,
@@ -48,6 +49,7 @@ from annotators.learn.parts.relabelling import (
     Relabelling,
     named,
 )
+from annotators.simulate.matrices import whole_matrices
 from medmnist_det.labels import LabelSet
 from medmnist_det.reference.criterion import Criterion
 from medmnist_det.reference.lessons import Lessons
@@ -80,8 +82,7 @@ def posterior(
     """Return q: the probability of every class at every place. Rows sum to 1."""
     told = expected_log(alpha)[crowd.labels.rater, :, crowd.labels.label]
     joint = np.log(np.maximum(places.classes, 1e-12)) + places.sums(told)
-    joint = np.exp(joint - joint.max(axis=1, keepdims=True))
-    return joint / joint.sum(axis=1, keepdims=True)
+    return normalised(joint)[0]
 
 
 def counts(
@@ -138,12 +139,12 @@ class Bdc(Relabelling[Believed]):
             return None
         believed, boxes = self.believed, self.believed.boxes
         raters, classes, _ = believed.alpha.shape
-        matrix = np.zeros((raters, classes + 1, classes + 1))
-        matrix[:, :-1, :-1] = believed.alpha / believed.alpha.sum(axis=2, keepdims=True)
-        matrix[:, -1, -1] = 1
+        names = believed.alpha / believed.alpha.sum(axis=2, keepdims=True)
+        report = np.pad(names, ((0, 0), (0, 0), (0, 1)))
+        none = np.zeros(raters)
         return Raters(
-            matrix=matrix,
-            spurious=np.zeros(raters),
+            matrix=whole_matrices(report, none, np.zeros((raters, classes))),
+            spurious=none,
             objects=believed.shown,
             prior=believed.frequency,
             box_bias=boxes.mean,

@@ -31,8 +31,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import digamma
 
-from annotators.infer.parts.evidence import collect
-from annotators.infer.parts.grouping import IOU, group_boxes
+from annotators.infer.parts.evidence import coincidence
+from annotators.infer.parts.grouping import IOU
+from annotators.infer.parts.overlap_law import normalised
 from annotators.infer.parts.result import Raters
 from annotators.learn.parts.matched_places import (
     Places,
@@ -119,8 +120,7 @@ def posterior(
     rate = digamma(believed.spurious) - np.log(believed.looked) + np.log(coincidence)
     fancy = rate[:, None] + expected_log(believed.fancy)
     joint[:, -1] = np.log(1 - there) + places.sums(fancy[rater, label][:, None])[:, 0]
-    joint = np.exp(joint - joint.max(axis=1, keepdims=True))
-    return joint / joint.sum(axis=1, keepdims=True)
+    return normalised(joint)[0]
 
 
 def updated(
@@ -162,8 +162,7 @@ class BdcMiss(Relabelling[Believed]):
         """Return the objects of the crowd before a detector has seen them."""
         found = super().lessons(folder, split)
         if split == "train":
-            groups = group_boxes(self.crowd.labels)
-            self._coincidence = collect(self.crowd, groups, iou=IOU).coincidence
+            self._coincidence = coincidence(self.crowd, IOU)
         return found
 
     def look(self, predict: Predict) -> Lessons | None:

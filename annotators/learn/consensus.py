@@ -14,6 +14,7 @@ from annotators.learn.parts.heard import hear
 from annotators.learn.parts.joint import settle
 from annotators.learn.parts.places import EdgeLaw, settle_places
 from annotators.learn.plain import DawidSkene
+from medmnist_det.boxes import xyxy_to_cxcywh
 from medmnist_det.folder import Folder
 from medmnist_det.labels import Labels, LabelSet, Split
 from medmnist_det.reference.criterion import Criterion
@@ -130,7 +131,7 @@ def agree(crowd: LabelSet, sightings: Sightings) -> Agreement:
         spurious=model.spurious,
         objects=asked,
         prior=prior / prior.sum(),
-        box_bias=_centred(law.bias),
+        box_bias=xyxy_to_cxcywh(law.bias),
         box_spread=_spread(law),
     )
     return Agreement(lessons=lessons, raters=raters)
@@ -138,12 +139,6 @@ def agree(crowd: LabelSet, sightings: Sightings) -> Agreement:
 
 # So that the classes of what is surely nothing have a distribution as well.
 _EVEN = 1e-12
-
-
-def _centred(edges: Float[np.ndarray, "R 4"]) -> Float[np.ndarray, "R 4"]:
-    """Return errors of the centre and of the size from those of the edges."""
-    low, high = edges[:, :2], edges[:, 2:]
-    return np.concatenate([(low + high) / 2, high - low], axis=1)
 
 
 def _spread(law: EdgeLaw) -> Float[np.ndarray, "R 4"]:

@@ -139,10 +139,6 @@ class ThroughRaters(Criterion):
         self.share: Tensor
         self.register_buffer("share", torch.from_numpy(share).float(), persistent=False)
 
-    def matrix(self) -> Float[Tensor, "R L L+1"]:
-        """Return P(rater reports column | object of the row's class); the last column is a miss."""
-        return self.rows.softmax(dim=-1)
-
     def forward(
         self,
         raw: Float[Tensor, "n 1+l"],

@@ -73,7 +73,7 @@ class EmaTeacher(MajorityVote):
 
 def corrected(lessons: Lessons, seen: Sightings, *, boxes: bool, classes: bool) -> Lessons:
     """Return lessons whose boxes and classes are corrected, either or both, by sightings."""
-    seen = Sightings(*(column[seen.objectness >= _LEAST] for column in seen))
+    seen = seen.select(seen.objectness >= _LEAST)
     labels = lessons.label_set.labels
     alone = replace(labels, rater=np.zeros(len(labels), dtype=np.int64))
     row, sighting = match(alone, seen, lessons.label_set.images)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from annotators.infer.parts.overlap_law import normalised
 from annotators.infer.parts.pairs import overlapping_pairs
 from annotators.infer.parts.result import Raters
 from annotators.learn.parts.folds import held_out
@@ -154,8 +155,7 @@ def posteriors(
     for rater, told in enumerate(reports.T):
         rows = np.flatnonzero(told >= 0)
         found[rows] += np.log(matrix[rater][:, told[rows]]).T
-    found = np.exp(found - found.max(axis=1, keepdims=True, initial=-np.inf))
-    return found / found.sum(axis=1, keepdims=True)
+    return normalised(found)[0]
 
 
 # Below any probability that counts; keeps logarithms finite.

@@ -254,11 +254,9 @@ class SimulatedCrowd:
         self, truth: Mapping[str, Labels], crowd: Mapping[str, Labels], looks: Mapping[str, Looks]
     ) -> list[dict[str, Any]]:
         split = next((one for one in crowd if len(truth[one])), None)
-        pairs = None if split is None else crowd[split].assigned
-        if split is None or pairs is None:
+        if split is None or crowd[split].assigned is None:
             return [{} for _ in self.annotators]
-        assigned = np.zeros((truth[split].images, len(self.annotators)), dtype=bool)
-        assigned[pairs[:, 0], pairs[:, 1]] = True
+        assigned = crowd[split].looked(len(self.annotators))
         # Sizes of images make no difference to these means.
         images = Images(ids=(), names=(), width=np.zeros(0), height=np.zeros(0))
         shared = Shared(

@@ -1,6 +1,6 @@
 """Annotators read back from a file that describes them: what ``--annotators-from`` takes.
 
-The file is an ``annotators.json`` of ``generate``, ``annotate`` or ``fit``, or made by hand:
+The file is an ``annotators.json`` of ``generate`` or ``annotate``, or made by hand:
 
     classes      names of the L classes, then "no_obj"
     annotators   one object a rater: ``rater_id``, ``family``, ``box_noise``, ``spurious`` and
@@ -16,14 +16,12 @@ The file is an ``annotators.json`` of ``generate``, ``annotate`` or ``fit``, or 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from annotators.simulate.annotator import Annotator
 from annotators.simulate.assignment import Team
@@ -34,6 +32,7 @@ from annotators.simulate.presets import MOST_ANNOTATORS
 from annotators.simulate.spurious import SpuriousLaw
 from medmnist_det.errors import InputError, listed, shown
 from medmnist_det.files import read_json
+from medmnist_det.hashes import values_hash
 
 #: What describes no law: rates that came out, and what a fit says about its own estimates.
 REMARKS = ("realised", "reported", "fitted", "difficulty")
@@ -63,8 +62,8 @@ def read_described(path: Path, class_names: Sequence[str]) -> Described:
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("annotators"), list):
         raise InputError(
-            f"{path}: has no list 'annotators'; name an annotators.json that generate, annotate or "
-            "fit wrote"
+            f"{path}: has no list 'annotators'; name an annotators.json that generate or annotate "
+            "wrote"
         )
     _refuse_strange(f"{path}", content, {"classes", "annotators", "teams", "fitted", "difficulty"})
     names = content.get("classes")
@@ -292,4 +291,4 @@ def _refuse_strange(where: str, row: dict[str, Any], known: set[str]) -> None:
 def _hash(row: dict[str, Any]) -> str:
     """Return the hash of all of a description that is read."""
     told = {name: value for name, value in row.items() if name not in REMARKS}
-    return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return values_hash(told)

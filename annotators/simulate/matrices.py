@@ -173,7 +173,7 @@ def _instance(classes: int, p: float, _: np.random.Generator) -> _Rows:
         raise InputError(
             f"family 'instance' knows ten digits, not {classes} classes: choose another family"
         )
-    return _with_errors(p, 1 - np.eye(classes))
+    return _uniform(classes, p, _)
 
 
 def _with_errors(p: float, errors: Float[np.ndarray, "L L"]) -> _Rows:

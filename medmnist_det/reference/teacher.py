@@ -47,6 +47,10 @@ class Sightings(NamedTuple):
     #: refinement sees it; 0 where nothing was refined.
     scatter: Float[np.ndarray, "n 4"]
 
+    def select(self, rows: np.ndarray) -> Sightings:
+        """Return the chosen rows (a mask, or row numbers)."""
+        return Sightings(*(column[rows] for column in self))
+
 
 #: Sees the objects of some images of the train split, by their rows; None: of all of them.
 Predict = Callable[["Int[np.ndarray, ' k'] | None"], Sightings]

@@ -9,6 +9,7 @@ import numpy as np
 
 from annotators.infer.parts.grouping import Groups
 from annotators.infer.parts.overlap_law import Drawn, OverlapLaw, fit_overlap_law, locate
+from medmnist_det.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from medmnist_det.labels import Labels
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def fuse_boxes(
         return np.zeros((0, 4)), BoxModel(bias=nothing, variance=nothing + _SHARPEST**2)
     rater = labels.rater[groups.row]  # type: ignore[index]
     owner = np.repeat(np.arange(len(groups)), groups.size)
-    drawn = _centre_and_size(labels.box[groups.row])
+    drawn = xyxy_to_cxcywh(labels.box[groups.row])
     weight = np.where(groups.size > 1, existence, 0.0)[owner]
     model = BoxModel(bias=np.zeros((raters, 4)), variance=np.full((raters, 4), _FIRST_VARIANCE))
     place = np.add.reduceat(drawn, groups.starts[:-1]) / groups.size[:, None]
@@ -71,7 +72,7 @@ def fuse_boxes(
         place, doubt = _locate(drawn, rater, owner, groups.starts, place, model)
         side = place[:, [2, 3, 2, 3]][owner]
         error = (drawn - place[owner]) / side
-        new = _habits(error, doubt[owner], weight, rater, raters)
+        new = habits(error, doubt[owner], weight, rater, raters)
         step = np.abs(np.sqrt(new.variance) - np.sqrt(model.variance)).max()
         step = max(step, np.abs(new.bias - model.bias).max())
         model = new
@@ -85,12 +86,7 @@ def fuse_boxes(
     if law is not None:
         place = locate(clean, law, place, doubt)
         model = replace(model, law=law)
-    half = place[:, 2:] / 2
-    return np.concatenate([place[:, :2] - half, place[:, :2] + half], axis=1), model
-
-
-def _centre_and_size(box: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
-    return np.concatenate([(box[:, :2] + box[:, 2:]) / 2, box[:, 2:] - box[:, :2]], axis=1)
+    return cxcywh_to_xyxy(place), model
 
 
 def _locate(
@@ -120,13 +116,20 @@ def _corrected(
     return np.concatenate([drawn[:, :2] - shift, drawn[:, 2:] / scale], axis=1)
 
 
-def _habits(
+def habits(
     error: Float[np.ndarray, "m 4"],
     doubt: Float[np.ndarray, "m 4"],
     weight: Float[np.ndarray, " m"],
     rater: Int[np.ndarray, " m"],
     raters: int,
+    sharpest: float = _SHARPEST,
 ) -> BoxModel:
+    """Return the M step: bias and variance of every rater, drawn to the crowd's by a few boxes.
+
+    ``doubt`` is the variance of the place that each error is measured from, ``sharpest`` the least
+    standard deviation. Of all biases that explain the boxes alike the smallest are taken.
+    """
+
     def total(column: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "R 4"]:
         each = [np.bincount(rater, weight * column[:, c], minlength=raters) for c in range(4)]
         return np.stack(each, axis=1)
@@ -135,7 +138,7 @@ def _habits(
     bias = total(error) / (count + _CALM)
     square = total((error - bias[rater]) ** 2 + doubt)
     crowd = square.sum(axis=0) / np.maximum(count.sum(), 1e-9)
-    variance = np.maximum((square + _CALM * crowd) / (count + _CALM), _SHARPEST**2)
+    variance = np.maximum((square + _CALM * crowd) / (count + _CALM), sharpest**2)
     precision = (count > 0) / variance
     shared = (precision * bias).sum(axis=0) / np.maximum(precision.sum(axis=0), 1e-9)
     return BoxModel(bias=bias - shared, variance=variance)

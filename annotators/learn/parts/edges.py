@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from annotators.infer.parts.box_model import habits
 from annotators.infer.parts.overlap_law import OverlapLaw
-from annotators.learn.parts.heard import Heard
+from annotators.learn.parts.heard import Heard, graded
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -72,9 +73,9 @@ def boxes_of(said: Heard) -> Boxes:
     where[said.sighted] = seen.box[said.sighting[said.sighted]]
     side = sides_of(where)
     scatter = np.zeros((len(said), 4), dtype=np.int64)
-    scatter[said.sighted] = _graded(seen.scatter[said.sighting[said.sighted]], _SCATTERS)
+    scatter[said.sighted] = graded(seen.scatter[said.sighting[said.sighted]], _SCATTERS)
     size = np.zeros(len(said), dtype=np.int64)
-    size[said.sighted] = _graded(side[said.sighted, :2].prod(axis=1), _SIZES)
+    size[said.sighted] = graded(side[said.sighted, :2].prod(axis=1), _SIZES)
     return Boxes(
         box=labels.box[rows],
         rater=labels.rater[rows],  # type: ignore[index]
@@ -83,12 +84,6 @@ def boxes_of(said: Heard) -> Boxes:
         size=size,
         scatter=scatter,
     )
-
-
-def _graded(values: np.ndarray, grades: int) -> np.ndarray:
-    if values.size == 0:
-        return np.zeros(values.shape, dtype=np.int64)
-    return np.searchsorted(np.quantile(values, np.arange(1, grades) / grades), values, side="right")
 
 
 def sides_of(box: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
@@ -227,16 +222,11 @@ def _likelier(boxes: Boxes, place: Place, weight: Float[np.ndarray, " n"], law: 
     side = np.maximum(sides_of(place.box), 1.0)
     error = (boxes.box - place.box[boxes.owner]) / side[boxes.owner]
     doubt = (place.variance / side**2)[boxes.owner]
-    each = weight[boxes.owner][:, None]
-    count = np.bincount(boxes.rater, each[:, 0], raters)[:, None]
-    bias = _summed(boxes.rater, each * error, raters) / (count + _CALM)
-    square = _summed(boxes.rater, each * ((error - bias[boxes.rater]) ** 2 + doubt), raters)
-    usual = square.sum(axis=0) / max(count.sum(), 1e-9)
-    variance = np.maximum((square + _CALM * usual) / (count + _CALM), _SHARPEST**2)
-    precision = (count > 0) / variance
-    bias -= (precision * bias).sum(axis=0) / np.maximum(precision.sum(axis=0), 1e-9)
+    hands = habits(error, doubt, weight[boxes.owner], boxes.rater, raters, _SHARPEST)
     own_bias, own_scale = own_errors(boxes, place, weight, law)
-    return replace(law, bias=bias, variance=variance, own_bias=own_bias, own_scale=own_scale)
+    return replace(
+        law, bias=hands.bias, variance=hands.variance, own_bias=own_bias, own_scale=own_scale
+    )
 
 
 def own_errors(

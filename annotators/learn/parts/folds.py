@@ -55,4 +55,4 @@ def held_out(
         predict = school.train(f"{name}-{part + 1}", lessons.on(fold != part), epochs)
         found.append(predict(np.flatnonzero((fold == part) & lessons.looked)))
     seen = Sightings(*map(np.concatenate, zip(*found, strict=True)))
-    return Sightings(*(column[np.argsort(seen.image, kind="stable")] for column in seen))
+    return seen.select(np.argsort(seen.image, kind="stable"))

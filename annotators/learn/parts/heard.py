@@ -73,7 +73,7 @@ _TINY = 1e-9
 KINDS = 2 * _GRADES
 
 
-def hear(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> Heard:
+def hear(crowd: LabelSet, sightings: Sightings) -> Heard:
     """Return what raters and a detector say; images that nobody looked at are left out.
 
     The detector's boxes are grouped with the raters' as if it were one of them
@@ -84,9 +84,8 @@ def hear(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> Heard:
     if labels.rater is None or labels.assigned is None or crowd.raters is None:
         raise ValueError("these labels do not say who drew them or who looked")
     raters, classes = len(crowd.raters), len(crowd.classes)
-    assigned = np.zeros((labels.images, raters), dtype=bool)
-    assigned[tuple(labels.assigned.T)] = True
-    somebody = np.bincount(labels.assigned[:, 0], minlength=labels.images) > 0
+    assigned = labels.looked(raters)
+    somebody = assigned.sum(axis=1) > 0
     seen, near = _usable(sightings, somebody)
     # Behind the crowd's own boxes, so that numbers say which are which.
     image = np.concatenate([labels.image, seen.image])
@@ -98,7 +97,7 @@ def hear(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> Heard:
         label=np.concatenate([labels.label, seen.classes.argmax(axis=1)])[order],
         rater=np.concatenate([labels.rater, np.full(len(seen.image), raters)])[order],
     )
-    found = group_boxes(both, iou=iou)
+    found = group_boxes(both, iou=IOU)
     groups = Groups(
         group=found.group[np.argsort(order)],
         row=order[found.row],
@@ -117,10 +116,10 @@ def hear(crowd: LabelSet, sightings: Sightings, *, iou: float = IOU) -> Heard:
         reports=reports,
         sighting=sighting,
         sightings=seen,
-        kind=np.append(_grade(seen.objectness, _GRADES) + _GRADES * near, KINDS),
+        kind=np.append(graded(seen.objectness, _GRADES) + _GRADES * near, KINDS),
         images=int(somebody.sum()),
         looked=assigned.sum(axis=0),
-        coincidence=coincidence(replace(crowd, labels=both), iou),
+        coincidence=coincidence(replace(crowd, labels=both), IOU),
     )
 
 
@@ -133,8 +132,8 @@ def _usable(
     """
     box = sightings.box
     kept = looked[sightings.image] & (box[:, 2:] > box[:, :2]).all(axis=1)
-    some = _rows(sightings, np.flatnonzero(kept))
-    some = _rows(some, np.lexsort((*some.box.T[::-1], -some.objectness, some.image)))
+    some = sightings.select(np.flatnonzero(kept))
+    some = some.select(np.lexsort((*some.box.T[::-1], -some.objectness, some.image)))
     by_edge = np.lexsort((some.box[:, 0], some.image))
     everybody = np.arange(len(by_edge))
     pairs = overlapping_pairs(some.image[by_edge], some.box[by_edge], everybody)
@@ -144,13 +143,8 @@ def _usable(
     return some, near
 
 
-def _rows(sightings: Sightings, rows: Int[np.ndarray, " k"]) -> Sightings:
-    return Sightings(*(column[rows] for column in sightings))
-
-
-def _grade(value: Float[np.ndarray, " s"], grades: int) -> Int[np.ndarray, " s"]:
+def graded(values: np.ndarray, grades: int) -> np.ndarray:
     """Return which of equally many each value is among, from the least on; equal ones together."""
-    if len(value) == 0:
-        return np.zeros(0, dtype=np.int64)
-    borders = np.quantile(value, np.arange(1, grades) / grades)
-    return np.searchsorted(borders, value, side="right")
+    if values.size == 0:
+        return np.zeros(values.shape, dtype=np.int64)
+    return np.searchsorted(np.quantile(values, np.arange(1, grades) / grades), values, side="right")

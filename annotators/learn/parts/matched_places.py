@@ -12,7 +12,8 @@ from annotators.infer.parts.grouping import group_boxes
 from annotators.infer.parts.pairs import canonical_order
 from annotators.infer.parts.result import within
 from annotators.learn.parts.matching import match
-from annotators.learn.parts.posteriors import NormalGamma, corners, corrected
+from annotators.learn.parts.posteriors import NormalGamma, corrected
+from medmnist_det.boxes import cxcywh_to_xyxy
 from medmnist_det.hashes import label_hash
 from medmnist_det.labels import Labels, LabelSet
 from medmnist_det.reference.lessons import Lessons, looked_at
@@ -76,7 +77,7 @@ def places_of(crowd: LabelSet, seen: Sightings, *, least: float, alone: float = 
     below the objectness ``least`` count for nothing, and those that no rater's box means are places
     from ``alone`` on.
     """
-    seen = Sightings(*(column[seen.objectness >= least] for column in seen))
+    seen = seen.select(seen.objectness >= least)
     labels = crowd.labels
     found = match(labels, seen, crowd.images)
     drawn = np.zeros(len(seen.image), dtype=bool)
@@ -111,16 +112,14 @@ def located(crowd: LabelSet, places: Places, believed: NormalGamma) -> Float[np.
     weight = believed.precision[rater]
     total = places.sums(weight)
     place = places.sums(weight * corrected(labels.box, believed.mean[rater]))
-    mean = corners(place / np.maximum(total, 1e-300))
+    mean = cxcywh_to_xyxy(place / np.maximum(total, 1e-300))
     box = np.where(total > 0, mean, places.box)
     return within(box, places.image, crowd.images)
 
 
 def assigned_to(crowd: LabelSet) -> Bool[np.ndarray, "images R"]:
     """Return who looked at which image."""
-    looked = np.zeros((crowd.labels.images, len(crowd.raters or ())), dtype=bool)
-    looked[tuple(crowd.labels.assigned.T)] = True  # type: ignore[union-attr]
-    return looked
+    return crowd.labels.looked(len(crowd.raters or ()))
 
 
 def lessons_at(

@@ -82,7 +82,7 @@ class Objects:
         )
 
 
-def objects_of(crowd: LabelSet, *, iou: float = IOU) -> Objects:
+def objects_of(crowd: LabelSet) -> Objects:
     """Return the objects of a crowd, by what does not depend on the names of the boxes.
 
     Boxes are grouped as for ``dawid-skene`` (:func:`annotators.infer.group_boxes`), and so are
@@ -92,9 +92,9 @@ def objects_of(crowd: LabelSet, *, iou: float = IOU) -> Objects:
     who drew it. A crowd without a box has no object. Does not depend on the order of the input.
     Raises ValueError for labels without raters or assignment.
     """
-    groups = group_boxes(crowd.labels, iou=iou)
-    seen = collect(crowd, groups, iou=iou)
-    existence, kept, spurious = _existence(crowd, groups, iou)
+    groups = group_boxes(crowd.labels, iou=IOU)
+    seen = collect(crowd, groups, iou=IOU)
+    existence, kept, spurious = _existence(crowd, groups)
     box, habits = fuse_boxes(crowd.labels, groups, existence, seen.raters)
     box = within(box, groups.image, crowd.images)
     label = np.zeros(0, dtype=np.int64)
@@ -112,15 +112,15 @@ def objects_of(crowd: LabelSet, *, iou: float = IOU) -> Objects:
 
 
 def _existence(
-    crowd: LabelSet, groups: Groups, iou: float
+    crowd: LabelSet, groups: Groups
 ) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"], Float[np.ndarray, " R"]]:
     """Return how likely each group is an object, which are worth keeping, and spurious rates."""
-    seen = collect(crowd, groups, iou=iou, names=False)
+    seen = collect(crowd, groups, iou=IOU, names=False)
     if len(groups) == 0 or seen.assigned.max() < 2:
         belief = votes_as_belief(seen)
         model, spurious = maximise(belief, seen, None), np.zeros(seen.raters)
     else:
-        end, rates = believe(crowd, groups, seen, EmOptions(iou=iou))
+        end, rates = believe(crowd, groups, seen, EmOptions(iou=IOU))
         belief, model, spurious = end.belief, end.model, rates.rate
     there = (1 - belief[:, -1])[seen.unit]
     return there, worth_keeping(there, unseen(model, seen, belief)), spurious
@@ -129,8 +129,7 @@ def _existence(
 def _reports(crowd: LabelSet, groups: Groups, seen: Evidence) -> Int[np.ndarray, "n R"]:
     """Return what every rater called each group."""
     labels = crowd.labels
-    looked = np.zeros((labels.images, seen.raters), dtype=bool)
-    looked[tuple(labels.assigned.T)] = True  # type: ignore[union-attr]
+    looked = labels.looked(seen.raters)
     # 1,000 raters and 100,000 objects are 200 MB.
     found = np.where(looked[groups.image], len(crowd.classes), NOT_ASSIGNED).astype(np.int16)
     found[groups.group, labels.rater] = labels.label

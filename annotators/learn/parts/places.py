@@ -32,6 +32,7 @@ from annotators.learn.parts.edges import (
     sides_of,
 )
 from annotators.learn.parts.heard import Heard
+from medmnist_det.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from medmnist_det.ragged import ranges
 from medmnist_det.streams import stream
 
@@ -72,23 +73,23 @@ def settle_places(
         law = replace(law, overlap=overlap)
         if not said.compared:
             law = replace(law, own_bias=law.own_bias + mean_error(overlap))
-            return _under(boxes, place, law, overlap, rows).box, law
-        place = _under(boxes, place, law, overlap, rows)
+            return _under(boxes, place, law, rows).box, law
+        place = _under(boxes, place, law, rows)
         bias, scale = own_errors(boxes, place, np.where(boxes.number > 1, there, 0.0), law)
         law = replace(law, own_bias=bias, own_scale=scale)
     return place.box, law
 
 
-def _under(
-    boxes: Boxes, place: Place, law: EdgeLaw, overlap: OverlapLaw, rows: Int[np.ndarray, " k"]
-) -> Place:
+def _under(boxes: Boxes, place: Place, law: EdgeLaw, rows: Int[np.ndarray, " k"]) -> Place:
     """Return means and variances of some objects' edges under a law of overlaps."""
+    if law.overlap is None:
+        raise ValueError("this law has no overlaps")
     box, variance = place.box.copy(), place.variance.copy()
     for first in range(0, len(rows), _CHUNK):
         some = rows[first : first + _CHUNK]
         drawn, guesses = _drawn(boxes, place, law, some), _guesses(place, some)
-        fit = log_density(overlap, distances(drawn, _centred(guesses)), drawn.rater)
-        fit = np.add.reduceat(fit, drawn.starts[:-1]) + per_area(drawn, _centred(guesses))
+        fit = log_density(law.overlap, distances(drawn, xyxy_to_cxcywh(guesses)), drawn.rater)
+        fit = np.add.reduceat(fit, drawn.starts[:-1]) + per_area(drawn, xyxy_to_cxcywh(guesses))
         weight = normalised(fit + _beside(boxes, law, some, guesses))[0][:, :, None]
         box[some] = (weight * guesses).sum(axis=1)
         variance[some] = (weight * (guesses - box[some][:, None]) ** 2).sum(axis=1)
@@ -99,7 +100,7 @@ def _fit_overlap(
     boxes: Boxes, place: Place, law: EdgeLaw, rows: Int[np.ndarray, " k"]
 ) -> OverlapLaw | None:
     drawn, guesses = _drawn(boxes, place, law, rows), _guesses(place, rows)
-    centred = _centred(guesses)
+    centred = xyxy_to_cxcywh(guesses)
     distance, beside = distances(drawn, centred), _beside(boxes, law, rows, guesses)
     flat = per_area(drawn, centred) + beside
     owner = np.repeat(np.arange(len(rows)), np.diff(drawn.starts))
@@ -116,7 +117,7 @@ def _fit_overlap(
             break  # the likelihood has one peak over the shapes
         best, ours = found, total
     side = np.tile(centred[..., 2:], 2)[owner]
-    error = (_cornered(drawn.box)[:, None] - guesses[owner]) / side
+    error = (cxcywh_to_xyxy(drawn.box)[:, None] - guesses[owner]) / side
     spread = law.variance[drawn.rater][:, None]
     normal = (-0.5 * (error**2 / spread + np.log(2 * np.pi * spread))).sum(axis=2)
     theirs = normalised(np.add.reduceat(normal, drawn.starts[:-1]) + flat)[1]
@@ -131,20 +132,10 @@ def _drawn(boxes: Boxes, place: Place, law: EdgeLaw, rows: Int[np.ndarray, " k"]
     side = sides_of(place.box)[boxes.owner[member]]
     box = boxes.box[member] - law.bias[boxes.rater[member]] * side
     return Drawn(
-        box=_centred(box),
+        box=xyxy_to_cxcywh(box),
         rater=boxes.rater[member],
         starts=np.concatenate([[0], np.cumsum(size[rows])]),
     )
-
-
-def _centred(box: np.ndarray) -> np.ndarray:
-    low, high = box[..., :2], box[..., 2:]
-    return np.concatenate([(low + high) / 2, high - low], axis=-1)
-
-
-def _cornered(box: np.ndarray) -> np.ndarray:
-    half = box[..., 2:] / 2
-    return np.concatenate([box[..., :2] - half, box[..., :2] + half], axis=-1)
 
 
 def _noise() -> Float[np.ndarray, "K 4"]:

@@ -84,12 +84,6 @@ def centre_and_size(
     return (box[:, :2] + box[:, 2:]) / 2, np.maximum(box[:, 2:] - box[:, :2], 1e-3)
 
 
-def corners(place: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
-    """Return the boxes of centres and sizes."""
-    half = place[:, 2:] / 2
-    return np.concatenate([place[:, :2] - half, place[:, :2] + half], axis=1)
-
-
 def expected_log(alpha: Float[np.ndarray, "*rows k"]) -> Float[np.ndarray, "*rows k"]:
     """Return the expected logarithms of probabilities that are Dirichlet in the last axis."""
     from scipy.special import digamma

@@ -135,14 +135,13 @@ def make_believe(folder: Folder) -> Sightings:
         scatter=np.full((len(side), 4), 0.03),
     )
     order = np.lexsort((-sure, labels.image))
-    return Sightings(*(column[order] for column in seen))
+    return seen.select(order)
 
 
 def seer(seen: Sightings) -> Predict:
     """Return what sees these in the images that it is asked for."""
 
     def predict(rows: Int[np.ndarray, " k"] | None = None) -> Sightings:
-        there = slice(None) if rows is None else np.isin(seen.image, rows)
-        return Sightings(*(column[there] for column in seen))
+        return seen if rows is None else seen.select(np.isin(seen.image, rows))
 
     return predict

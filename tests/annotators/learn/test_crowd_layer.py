@@ -62,7 +62,7 @@ def raw_of(n=5):
 
 def test_the_loss_is_that_of_all_reports_that_somebody_could_have_made(layer):
     """Count every combination of reports in which at least one rater draws the object."""
-    matrix, raw = layer.matrix().detach().numpy(), raw_of()
+    matrix, raw = layer.rows.softmax(-1).detach().numpy(), raw_of()
     found = layer(raw, matches(REPORTS), 0.1).detach().numpy()
     p = raw[:, 1:].softmax(dim=1).numpy()
     for row, reports in enumerate(REPORTS):
@@ -109,12 +109,12 @@ def test_the_gradient_of_the_trace_is_that_of_finite_differences(layer):
 
 def test_the_penalty_draws_matrices_away_from_the_identity(layer):
     optimiser = torch.optim.SGD(layer.parameters(), lr=10.0)
-    before = layer.matrix().diagonal(dim1=1, dim2=2).sum().item()
+    before = layer.rows.softmax(-1).diagonal(dim1=1, dim2=2).sum().item()
     for _ in range(20):
         optimiser.zero_grad()
         layer.penalty().backward()
         optimiser.step()
-    assert layer.matrix().diagonal(dim1=1, dim2=2).sum().item() < before
+    assert layer.rows.softmax(-1).diagonal(dim1=1, dim2=2).sum().item() < before
 
 
 def test_objectness_is_not_taught_by_names(layer):
@@ -137,7 +137,7 @@ def test_where_one_rater_looked_nothing_is_learned_of_misses(layer):
 
 
 def test_raters_begin_as_people_who_are_nearly_always_right():
-    start = ThroughRaters(10, np.full(3, 1 / 3)).matrix()
+    start = ThroughRaters(10, np.full(3, 1 / 3)).rows.softmax(-1)
     torch.testing.assert_close(start.sum(-1), torch.ones(3, 10))
     torch.testing.assert_close(start.diagonal(dim1=1, dim2=2), torch.full((3, 10), 0.9))
 
@@ -168,7 +168,7 @@ def trained(points, reports, share, steps=400, lr=0.01):
         optimiser.zero_grad()
         (layer(net(points), known, 0.0).mean() + layer.penalty()).backward()
         optimiser.step()
-    return net(points)[:, 1:].argmax(1).numpy(), layer.matrix().detach().numpy()
+    return net(points)[:, 1:].argmax(1).numpy(), layer.rows.softmax(-1).detach().numpy()
 
 
 def families(names, p, seed=0):

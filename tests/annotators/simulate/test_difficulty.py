@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from annotators.simulate.difficulty import WEIGHTS, difficulties
+from annotators.simulate.difficulty import difficulties
 from annotators.simulate.matrices import FAMILIES
 from annotators.simulate.options import AnnotatorOptions
 from annotators.simulate.touching import covered, touching
@@ -45,7 +45,6 @@ def test_small_covered_and_faint_objects_are_hard():
         assert np.corrcoef(found, what.argsort().argsort())[0, 1] > least
     without = hard(None)
     assert abs(np.corrcoef(without, CONTRAST)[0, 1]) < 0.05
-    assert set(WEIGHTS) == {"size", "covered", "contrast", "chance"}
 
 
 def test_what_others_cover_is_counted_pixel_by_pixel():
@@ -86,7 +85,6 @@ def test_two_annotators_err_together_as_correlated_normals_do(strength):
     both = multivariate_normal(cov=[[1, strength], [strength, 1]]).cdf(norm.ppf([0.3, 0.3]))
     # Four standard errors of a share.
     assert (first & second).mean() == pytest.approx(both, abs=4 * np.sqrt(both / len(TRUTH)))
-    assert both > 0.3**2 + 0.02
 
 
 def test_at_full_strength_errors_are_decided_by_difficulty_alone():

@@ -7,11 +7,11 @@ import pytest
 
 from annotators.learn.parts.posteriors import (
     NormalGamma,
-    corners,
     corrected,
     errors,
     expected_log,
 )
+from medmnist_det.boxes import cxcywh_to_xyxy
 
 
 def density(mean, precision, m, kappa, a, b):
@@ -78,7 +78,7 @@ def test_what_is_corrected_has_no_error_left():
     drawn_side = side * (1 + bias[:, 2:])
     drawn = np.concatenate([centre - drawn_side / 2, centre + drawn_side / 2], axis=1)
     np.testing.assert_allclose(errors(drawn, true), bias, atol=1e-12)
-    np.testing.assert_allclose(corners(corrected(drawn, bias)), true)
+    np.testing.assert_allclose(cxcywh_to_xyxy(corrected(drawn, bias)), true)
 
 
 def test_expected_logarithms_are_those_of_many_draws():
